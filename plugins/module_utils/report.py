@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The outcome of a check for people: plain text for a terminal, Markdown for everywhere else.
+
+Both are made from one :class:`Report`, so that they cannot say different things.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import dataclass
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Answer, Outcome, ProbeResult
+
+WIDTH = 100
+HEADINGS = ("probe", "what it checks", "plain", "streamed", "verdict")
+_SHOWN_CONTENT = 400
+_VERDICTS = (
+    ("pass", "passed"),
+    ("warn", "passed with a warning"),
+    ("fail", "failed"),
+    ("inconclusive", "inconclusive"),
+    ("skip", "skipped"),
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is worth telling, free of any layout."""
+
+    title: str
+    rows: list[tuple[str, ...]]
+    exhibit_title: str
+    exhibit: str
+    causes: list[Cause]
+    notes: list[str]
+    total: str
+
+
+def build(outcome: Outcome, causes: list[Cause]) -> Report:
+    """Choose what to tell."""
+    state = outcome.state
+    version = f"vLLM {state.version}" if state.version else "server version unknown"
+    exhibit_title, exhibit = _exhibit(outcome)
+    return Report(
+        title=f"Tool calls at {state.base_url}: model {outcome.model or 'unknown'}, {version}",
+        rows=[_row(result) for result in outcome.results],
+        exhibit_title=exhibit_title,
+        exhibit=exhibit,
+        causes=causes,
+        notes=_notes(outcome),
+        total=_total(outcome),
+    )
+
+
+def as_text(report: Report) -> str:
+    """At most 100 columns wide, apart from an exhibit that must be shown as it is."""
+    lines = [*_wrapped(report.title), ""]
+    widths = [max(len(row[column]) for row in (HEADINGS, *report.rows)) for column in range(len(HEADINGS))]
+    for row in (HEADINGS, tuple("-" * width for width in widths), *report.rows):
+        lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if report.exhibit:
+        lines += ["", f"{report.exhibit_title}:", *(f"  {line}" for line in report.exhibit.splitlines())]
+    for cause in report.causes:
+        lines += ["", *_wrapped(cause.symptom, "What was seen: ")]
+        lines += _wrapped(f"{cause.cause} ({cause.confidence})", "Cause:         ")
+        lines += _wrapped(cause.fix, "Fix:           ")
+    if report.notes:
+        lines += ["", "In detail:", *(line for note in report.notes for line in _wrapped(note, "- "))]
+    return "\n".join([*lines, "", report.total])
+
+
+def as_markdown(report: Report) -> str:
+    """The same as Markdown."""
+    lines = [f"## {_escaped(report.title)}", ""]
+    for row in (HEADINGS, ("---",) * len(HEADINGS), *report.rows):
+        lines.append(f"| {' | '.join(_escaped(cell) for cell in row)} |")
+    if report.exhibit:
+        fence = "`" * 4  # what a model left in its text may hold three
+        lines += ["", f"{_escaped(report.exhibit_title)}:", "", fence, report.exhibit, fence]
+    for cause in report.causes:
+        lines += [
+            "",
+            f"- **What was seen:** {_escaped(cause.symptom)}",
+            f"- **Cause:** {_escaped(cause.cause)} ({cause.confidence})",
+            f"- **Fix:** {_escaped(cause.fix)}",
+        ]
+    if report.notes:
+        lines += ["", "In detail:", "", *(f"- {_escaped(note)}" for note in report.notes)]
+    return "\n".join([*lines, "", f"**{report.total}**", ""])
+
+
+def _row(result: ProbeResult) -> tuple[str, ...]:
+    verdict = result.verdict
+    if result.tries > 1:
+        verdict += f", try {result.tries}"
+    cells = [_cell(result.answers.get(mode)) for mode in (PLAIN, STREAMED)]
+    return (result.probe.id, result.probe.title, *cells, verdict)
+
+
+def _cell(answer: Answer | None) -> str:
+    if answer is None:
+        return "-"
+    if answer.error is not None:
+        return f"HTTP {answer.error.status}" if answer.error.kind == "http" else answer.error.kind
+    if answer.findings:
+        return answer.findings[0].name
+    return f"ok {answer.reply.seconds:.2f} s" if answer.reply is not None else "-"
+
+
+def _exhibit(outcome: Outcome) -> tuple[str, str]:
+    """The first call as it arrived, streamed if possible, for that is how agents get it; else what was left in text."""
+    for result in outcome.results:
+        if result.verdict not in ("pass", "warn"):
+            continue
+        for mode in (STREAMED, PLAIN):
+            answer = result.answers.get(mode)
+            if answer is not None and answer.reply is not None and answer.reply.tool_calls:
+                call = answer.reply.tool_calls[0].as_dict()
+                return f"A tool call as it arrived ({result.probe.id}, {mode})", json.dumps(call, indent=2)
+    for result in outcome.results:
+        for mode, answer in result.answers.items():
+            if answer.reply is not None and any(finding.name == "MarkupLeak" for finding in answer.findings):
+                return f"What was left in content ({result.probe.id}, {mode})", answer.reply.content[:_SHOWN_CONTENT]
+    return "", ""
+
+
+def _notes(outcome: Outcome) -> list[str]:
+    """What the table has no room for; the same thing seen in several probes is told once."""
+    where: dict[str, list[str]] = {}
+    for result in outcome.results:
+        if result.verdict in ("skip", "inconclusive"):
+            where.setdefault(result.observed, []).append(result.probe.id)
+        modes: dict[str, list[str]] = {}
+        for finding in result.findings:
+            modes.setdefault(f"{finding.name}: {finding.message}", []).append(finding.mode)
+        for message, seen_in in modes.items():
+            only = f" ({seen_in[0]})" if len(seen_in) == 1 else ""
+            where.setdefault(message, []).append(f"{result.probe.id}{only}")
+    return [f"{', '.join(probes)}: {message}" for message, probes in where.items()]
+
+
+def _total(outcome: Outcome) -> str:
+    counts = outcome.counts
+    parts = [f"{counts[verdict]} {word}" for verdict, word in _VERDICTS if counts[verdict]]
+    return f"{len(outcome.results)} probes: {', '.join(parts) or 'none selected'}"
+
+
+def _wrapped(text: str, label: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
+    ) or [label.rstrip()]
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is: server and model may have sent anything."""
+    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return text.replace("`", "\\`").replace("*", "\\*").replace("[", "\\[")

@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Rules for tool calls that do not arrive, or arrive broken, although the server answers."""
+
+from __future__ import annotations
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ChatReply
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import MarkupFamily, find_markup
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Answer, Outcome
+
+# A template that renders even the bare names of the six tools needs more tokens than this for them.
+TOKENS_OF_NO_TOOLS = 10
+
+
+def markup_left(outcome: Outcome) -> Cause | None:
+    """The parser does not read what the model writes: the failure that this project began with."""
+    leaks = [
+        (answer, markup.family)
+        for answer in outcome.answers()
+        if answer.reply is not None
+        if any(finding.name == "MarkupLeak" for finding in answer.findings)
+        if (markup := find_markup(answer.reply.content, _tool_names(answer))) is not None
+    ]
+    if not leaks:
+        return None
+    answer, family = leaks[0]
+    if not family.is_call:
+        return Cause(
+            f"{family.name} is left in the text of the answer",
+            "The model reasons, and the server has no reasoning parser for it.",
+            "Start vLLM with the --reasoning-parser of this model family.",
+            LIKELY,
+        )
+    if not any(leaked is not answer and leaked.request["stream"] != answer.request["stream"] for leaked, _ in leaks):
+        plain = not answer.request["stream"]
+        return Cause(
+            f"{family.name} is left in the text, but only when {'not ' if plain else ''}streaming",
+            "The server's tool call parser reads this format in one of the two modes only.",
+            _parser_advice(family),
+            LIKELY,
+        )
+    return Cause(
+        f"The model's tool call is left in the text as {family.name}, and tool_calls lacks it",
+        f"The server's tool call parser does not read the format that the model writes ({family.name}, as "
+        f"{family.written_by} do).",
+        _parser_advice(family),
+        CERTAIN,
+    )
+
+
+def _parser_advice(family: MarkupFamily) -> str:
+    if "qwen_tools" in family.parsers:
+        hint = "hermes reads only <tool_call>; " if family.name == "<tools>" else ""
+        return (
+            "Serve the model with --enable-auto-tool-choice --tool-call-parser qwen_tools "
+            f"--tool-parser-plugin PATH/qwen_tools.py ({hint}qwen_tools reads <tools> and <tool_call>). In this "
+            "collection: set tool_calls.parser in the profile to qwen_tools."
+        )
+    if family.parsers:
+        return (
+            f"Serve the model with --enable-auto-tool-choice --tool-call-parser {family.parsers[0]}. In this "
+            f"collection: set tool_calls.parser in the profile to {family.parsers[0]}."
+        )
+    return (
+        "No parser of vLLM reads this. Give the model a chat template that asks for a format which a parser reads, "
+        "such as qwen_tools.jinja with the parser qwen_tools, or serve another model."
+    )
+
+
+def _tool_names(answer: Answer) -> frozenset[str]:
+    return frozenset(tool["function"]["name"] for tool in answer.request.get("tools", []))
+
+
+def truncated(outcome: Outcome) -> Cause | None:
+    """The limit on tokens cut a call."""
+    limit = outcome.options.max_tokens
+    for result in outcome.results:
+        if result.verdict != "fail":
+            continue
+        for answer in result.answers.values():
+            reply = answer.reply
+            if reply is not None and (reply.finish_reason == "length" or reply.tokens("completion") == limit):
+                return Cause(
+                    f"{result.probe.id}: the answer ends after {reply.tokens('completion') or limit} tokens",
+                    f"The answer was cut by max_tokens ({limit}) before it was complete.",
+                    "Raise max_tokens. If the model does not come to an end at all, its chat template or its end "
+                    "token is wrong.",
+                    LIKELY,
+                )
+    return None
+
+
+def lost_in_stream(outcome: Outcome) -> Cause | None:
+    """Calls arrive in one piece, but not streamed."""
+    for result in outcome.results:
+        if any(finding.name == "StreamMismatch" for finding in result.findings):
+            plain, streamed = (result.answers[mode].reply for mode in (PLAIN, STREAMED))
+            if plain is not None and streamed is not None and len(streamed.tool_calls) < len(plain.tool_calls):
+                return Cause(
+                    f"{result.probe.id}: {len(plain.tool_calls)} call(s) arrive in one piece, "
+                    f"{len(streamed.tool_calls)} when streamed",
+                    "The streaming half of the server's tool call parser loses calls. Agents stream, so they see none.",
+                    "Use a vLLM release or a parser whose streaming works for this model; "
+                    "qwen_tools is tested for both ways.",
+                    LIKELY,
+                )
+    return None
+
+
+def template_without_tools(outcome: Outcome) -> Cause | None:
+    """No call anywhere, and offering tools costs no prompt tokens: the model never saw them."""
+    without, offered = (_prompt_tokens(outcome, tools=tools) for tools in (False, True))
+    silent = outcome.findings("MissingToolCalls") and not outcome.findings("MarkupLeak")
+    if not silent or without is None or offered is None or offered - without > TOKENS_OF_NO_TOOLS:
+        return None
+    return Cause(
+        f"Offering six tools adds {offered - without} tokens to the prompt",
+        "The chat template ignores tools, so the model does not know that it has any.",
+        "Serve with a chat template that renders tools (--chat-template); "
+        "in this collection the profile's tool_calls.chat_template.",
+        LIKELY,
+    )
+
+
+def _prompt_tokens(outcome: Outcome, *, tools: bool) -> int | None:
+    """The smallest prompt with or without tools: the questions themselves are short."""
+    replies: list[ChatReply] = [
+        answer.reply
+        for answer in outcome.answers()
+        if answer.reply is not None and bool(answer.request.get("tools")) == tools
+    ]
+    return min((tokens for reply in replies if (tokens := reply.tokens("prompt")) is not None), default=None)
+
+
+def never_calls(outcome: Outcome) -> Cause | None:
+    """The model sees tools and calls none."""
+    missing = [
+        result
+        for result in outcome.results
+        if result.verdict == "fail" and {finding.name for finding in result.findings} == {"MissingToolCalls"}
+    ]
+    if not missing or template_without_tools(outcome) is not None:
+        return None
+    return Cause(
+        f"{', '.join(result.probe.id for result in missing)}: the model answers in text and makes no attempt at a call",
+        "The model does not decide for a tool: it is not trained for tool calls, too small, or its chat template does "
+        "not tell it how.",
+        "Check that the model supports tool calling and that its chat template is the one for tools.",
+        POSSIBLE,
+    )
+
+
+def bad_arguments(outcome: Outcome) -> Cause | None:
+    """Calls arrive, but not as the tools ask for them."""
+    bad = outcome.findings("InvalidJson", "SchemaMismatch", "UnknownName")
+    if not bad or truncated(outcome) is not None:
+        return None
+    modes = {finding.mode for finding in bad}
+    if modes == {STREAMED}:
+        return Cause(
+            bad[0].message,
+            "The call is sound in one piece and broken when streamed: the streaming half of the parser is at fault.",
+            "Use a vLLM release or a parser whose streaming works for this model.",
+            LIKELY,
+        )
+    return Cause(
+        bad[0].message,
+        "The model writes calls that do not hold to the tools it is offered, or the parser takes them apart wrongly.",
+        "Compare the evidence with the model's raw output; enforce schemas with --tool-strict-level (vLLM 0.31 and "
+        "later), or use a stronger model.",
+        POSSIBLE,
+    )

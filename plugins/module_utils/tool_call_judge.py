@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with a reply: pure judgement, no network.
+
+Two sorts of findings. A *contract* finding means that the endpoint broke a promise that clients rely on; one is
+one too many. A *behavioural* finding means that the model chose or copied badly within a sound contract; models do
+that now and then, so the question may be put again with other values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils import json_schema
+from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ChatReply, ToolCall
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import excerpt, find_markup
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_probes import Case, ExpectedCall
+
+PLAIN, STREAMED = "plain", "streamed"
+BEHAVIOURAL = frozenset({"MissingToolCalls", "UnexpectedCalls", "WrongArguments", "WrongAnswer"})
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong. ``name`` is the error class, ``mode`` the way of asking that showed it."""
+
+    name: str
+    message: str
+    mode: str
+    detail: str = ""
+    warning: bool = False
+
+    @property
+    def behavioural(self) -> bool:
+        """Whether asking again is fair."""
+        return self.name in BEHAVIOURAL
+
+    def as_dict(self) -> dict[str, Any]:
+        """For evidence."""
+        return {
+            "class": self.name,
+            "message": self.message,
+            "detail": self.detail,
+            "mode": self.mode,
+            "severity": "warn" if self.warning else "fail",
+        }
+
+
+def judge_error(error: EndpointError, mode: str) -> list[Finding]:
+    """There is no reply at all."""
+    return [Finding("RequestFailed", str(error), mode, error.body)]
+
+
+def judge(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
+    """Everything that is wrong with one reply, the most telling first."""
+    schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in case.tools}
+    findings = _text_findings(reply, case, mode, frozenset(schemas))
+    for call in reply.tool_calls:
+        findings += _call_findings(call, schemas, mode)
+    if not any(finding.name in ("InvalidJson", "UnknownName", "SchemaMismatch") for finding in findings):
+        findings += _choice_findings(reply, case, mode)
+    findings += _wire_findings(reply, mode)
+    findings += _finish_findings(reply, case, mode)
+    return findings
+
+
+def compare(plain: ChatReply, streamed: ChatReply, case: Case) -> list[Finding]:
+    """Streamed must be what came in one piece, as far as calls go; the wording of text may differ."""
+    if _comparable(plain, case) == _comparable(streamed, case):
+        return []
+    told = f"plain: {describe_calls(plain)}; streamed: {describe_calls(streamed)}"
+    return [Finding("StreamMismatch", f"the streamed answer makes other calls than the plain one ({told})", STREAMED)]
+
+
+def describe(reply: ChatReply) -> str:
+    """A reply in a few words."""
+    parts = [describe_calls(reply)] if reply.tool_calls else []
+    if reply.content.strip():
+        parts.append(f"text {excerpt(reply.content, length=120)!r}")
+    return f"{', '.join(parts) or 'nothing'}, finish_reason {reply.finish_reason or 'missing'}"
+
+
+def describe_calls(reply: ChatReply) -> str:
+    """Its calls in a few words."""
+    return " and ".join(f"{call.name}({excerpt(call.arguments)})" for call in reply.tool_calls) or "no call"
+
+
+def parse_arguments(text: str) -> Any:
+    """Arguments as strict JSON: NaN and Infinity, which Python would take, are none. ValueError otherwise."""
+    return json.loads(text, parse_constant=_no_constant)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _text_findings(reply: ChatReply, case: Case, mode: str, tool_names: frozenset[str]) -> list[Finding]:
+    findings = []
+    if markup := find_markup(reply.content, tool_names):
+        what = "a tool call" if markup.family.is_call else "reasoning"
+        message = f"{what} was left in content as {markup.family.name}"
+        findings.append(Finding("MarkupLeak", message, mode, markup.excerpt))
+    elif not case.calls and not reply.tool_calls:
+        if not reply.content.strip():
+            findings.append(Finding("WrongAnswer", "an answer in text was expected, and content is empty", mode))
+        elif case.contains not in reply.content:
+            message = f"the text does not contain {case.contains!r}"
+            findings.append(Finding("WrongAnswer", message, mode, excerpt(reply.content)))
+    return findings
+
+
+def _call_findings(call: ToolCall, schemas: dict[str, Any], mode: str) -> list[Finding]:
+    if call.name not in schemas:
+        message = f"the tool {call.name!r} was called, which was not offered"
+        return [Finding("UnknownName", message, mode, excerpt(call.arguments))]
+    try:
+        arguments = parse_arguments(call.arguments)
+    except ValueError as error:
+        message = f"the arguments of {call.name} are not JSON: {error}"
+        return [Finding("InvalidJson", message, mode, call.arguments[:300])]
+    problems = json_schema.errors(arguments, schemas[call.name])
+    if problems:
+        message = f"the arguments of {call.name} break its schema: {'; '.join(problems)}"
+        return [Finding("SchemaMismatch", message, mode, call.arguments[:300])]
+    return []
+
+
+def _choice_findings(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
+    """Were the right calls made, given that each is sound in itself?"""
+    open_calls = list(reply.tool_calls)
+    missing = []
+    for expected in case.calls:
+        found = next((call for call in open_calls if _is(call, expected)), None)
+        if found is None:
+            missing.append(expected)
+        else:
+            open_calls.remove(found)
+    if not missing and not open_calls:
+        return []
+    if len(reply.tool_calls) != len(case.calls):
+        name = "MissingToolCalls" if len(reply.tool_calls) < len(case.calls) else "UnexpectedCalls"
+        message = f"{len(case.calls)} expected, {len(reply.tool_calls)} made: {describe_calls(reply)}"
+        return [Finding(name, message, mode, excerpt(reply.content))]
+    told = " and ".join(f"{call.name}({json.dumps(call.arguments)})" for call in missing)
+    return [Finding("WrongArguments", f"expected {told}, got {describe_calls(reply)}", mode)]
+
+
+def _is(call: ToolCall, expected: ExpectedCall) -> bool:
+    return call.name == expected.name and expected.compared(parse_arguments(call.arguments)) == expected.arguments
+
+
+def _wire_findings(reply: ChatReply, mode: str) -> list[Finding]:
+    """What clients trip over although the call itself may be right."""
+    problems = list(dict.fromkeys(reply.violations))
+    for call in reply.tool_calls:
+        if call.type != "function":
+            problems.append(f"the type of call {call.index} is {call.type!r}, not 'function'")
+        if not call.id:
+            problems.append(f"call {call.index} has no id")
+        if len(call.names_sent) > 1:
+            problems.append(f"the name of call {call.index} was sent {len(call.names_sent)} times: {call.names_sent}")
+        if len(call.ids_sent) > 1:
+            problems.append(f"the id of call {call.index} was sent {len(call.ids_sent)} times")
+        if not call.announced:
+            problems.append(f"the first piece of call {call.index} lacks its id or name")
+    for call_id, times in Counter(call.id for call in reply.tool_calls if call.id).items():
+        if times > 1:
+            problems.append(f"{times} calls have the same id {call_id!r}")
+    if reply.index_order != sorted(reply.index_order):
+        problems.append(f"the pieces of the calls are mixed: index order {reply.index_order}")
+    findings = [Finding("ProtocolError", problem, mode) for problem in problems]
+    if reply.role_count != 1:
+        findings.append(Finding("ProtocolError", f"the role was sent {reply.role_count} times", mode, warning=True))
+    return findings
+
+
+def _finish_findings(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
+    if len(reply.finish_reasons) != 1:
+        return [Finding("WrongFinishReason", f"finish_reason was sent {len(reply.finish_reasons)} times", mode)]
+    wanted = "tool_calls" if reply.tool_calls else "stop"
+    if reply.finish_reason == wanted:
+        return []
+    if reply.finish_reason == "length" and not case.calls and not reply.tool_calls:
+        # Our own limit cut a text that need not end: nothing is wrong with the endpoint.
+        return [Finding("WrongFinishReason", "the text was cut by max_tokens", mode, warning=True)]
+    message = f"finish_reason is {reply.finish_reason!r} and must be {wanted!r}"
+    return [Finding("WrongFinishReason", message, mode)]
+
+
+def _comparable(reply: ChatReply, case: Case) -> list[str]:
+    """The calls in a form that is equal when a client would do the same."""
+    free = {call.name: call for call in case.calls}
+    lines = []
+    for call in reply.tool_calls:
+        try:
+            arguments = parse_arguments(call.arguments)
+        except ValueError:
+            arguments = call.arguments
+        if call.name in free and isinstance(arguments, dict):
+            arguments = free[call.name].compared(arguments)
+        lines.append(json.dumps([call.name, arguments], sort_keys=True))
+    return sorted(lines)

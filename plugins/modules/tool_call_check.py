@@ -1,0 +1,279 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tool_call_check
+short_description: Prove that tool calls arrive from an OpenAI-compatible endpoint
+version_added: 0.1.0
+description:
+  - Puts questions with random values to a model that is being served, each in one piece and streamed, and judges the
+    C(tool_calls) that come back as a client sees them. The name must be known, the arguments must be JSON, conform to
+    the tool's schema and be exactly those asked for, C(finish_reason) must be right, nothing of the call may be left in
+    the text, and the streamed answer must make the same calls as the plain one.
+  - When a probe fails, the module fails, says what was seen, and names the cause and the fix where it knows them.
+extends_documentation_fragment:
+  - toolserve.gpunode.attributes
+  - toolserve.gpunode.attributes.read_only
+  - toolserve.gpunode.attributes.action_group
+  - toolserve.gpunode.endpoint
+options:
+  model:
+    description:
+      - The name under which the model is served.
+      - By default the first model that the server lists.
+    type: str
+  profile:
+    description:
+      - A profile of this collection. Only its key C(capabilities) is looked at here.
+      - With C(parallel=false) the probe for two calls in one answer is skipped, with C(streaming=false) nothing is
+        asked for as a stream, and with a list C(tool_choice) that lacks C(auto) every probe that offers tools is
+        skipped.
+      - Without a profile everything is expected to work.
+    type: dict
+  probes:
+    description:
+      - The probes to run. A number without a name, such as V(T3), means all probes with that number.
+      - By default all of them.
+      - V(T1-chat) is plain chat without tools.
+      - V(T2-no-tool) offers tools to a question that needs none.
+      - V(T3-read) and V(T3-bash) ask for one call with a path or a command copied exactly.
+      - V(T4-parallel) asks for two calls in one answer.
+      - V(T8-result) hands over a tool's result and expects an answer that uses it.
+      - V(T9-enum) asks for two arguments, one of them out of a fixed choice.
+      - V(T10-no-arguments) asks for a tool without arguments.
+    type: list
+    elements: str
+    default: []
+  tries:
+    description:
+      - How often a question may be put, each time with other values, when the model merely chose or copied badly.
+      - A broken contract is final at once. That is markup left in the text, arguments that are no JSON, a tool that
+        does not exist, a stream that differs from the plain answer, and the like.
+    type: int
+    default: 2
+  timeout:
+    description:
+      - How long each request may take, in seconds.
+    type: float
+    default: 120.0
+  max_tokens:
+    description:
+      - How many tokens each answer may have.
+    type: int
+    default: 512
+  seed:
+    description:
+      - Determines the random values in the questions, to repeat a check exactly.
+      - By default a new one each time; it is returned as RV(seed).
+    type: int
+notes:
+  - Needs Python 3.10 or later on the target, and nothing else.
+  - Generates some hundred tokens. On a busy server it takes its turn like every other client.
+seealso:
+  - module: toolserve.gpunode.wait_for_endpoint
+  - module: toolserve.gpunode.endpoint_info
+author:
+  - toolserve.gpunode authors (@toolserve)
+"""
+
+EXAMPLES = r"""
+---
+- name: Prove that tool calls arrive from the endpoint of this node
+  toolserve.gpunode.tool_call_check:
+    api_key: "{{ vault_vllm_api_key }}"
+  register: tool_calls
+
+- name: Show the report
+  ansible.builtin.debug:
+    msg: "{{ tool_calls.summary.splitlines() }}"
+
+- name: Check any OpenAI-compatible endpoint from here, without parallel calls
+  toolserve.gpunode.tool_call_check:
+    base_url: https://inference.example.com/v1
+    model: qwen
+    profile:
+      capabilities:
+        parallel: false
+  delegate_to: localhost
+
+- name: Repeat one probe with the values of an earlier run
+  toolserve.gpunode.tool_call_check:
+    probes: [T3-read]
+    seed: 1763697600
+"""
+
+RETURN = r"""
+passed:
+  description: Whether all probes passed that were not skipped.
+  type: bool
+  returned: always
+  sample: true
+probes:
+  description: What came of each probe.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    id:
+      description: Identifies the probe.
+      type: str
+      returned: always
+      sample: T3-read
+    title:
+      description: What it checks.
+      type: str
+      returned: always
+    proves:
+      description: What a pass proves, and for whom.
+      type: str
+      returned: always
+    verdict:
+      description: One of V(pass), V(fail), V(warn), V(skip), V(inconclusive).
+      type: str
+      returned: always
+    expected:
+      description: The right answer, in words.
+      type: str
+      returned: always
+    observed:
+      description: What came, in words.
+      type: str
+      returned: always
+    findings:
+      description:
+        - What is wrong with it, each with C(class), C(message), C(detail), C(mode) (V(plain) or V(streamed)) and
+          C(severity) (V(fail) or V(warn)).
+        - The classes are V(InvalidJson), V(UnknownName), V(SchemaMismatch), V(MarkupLeak), V(MissingToolCalls),
+          V(StreamMismatch), V(WrongFinishReason), V(UnexpectedCalls), V(WrongArguments), V(WrongAnswer),
+          V(ProtocolError) and V(RequestFailed).
+      type: list
+      elements: dict
+      returned: always
+    evidence:
+      description:
+        - For C(plain) and C(streamed) the request (tools by name), the response and how many seconds it took.
+      type: dict
+      returned: always
+    tries:
+      description: How often the question was put.
+      type: int
+      returned: always
+causes:
+  description: Why probes failed, as far as it can be told, the most certain cause first.
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    symptom:
+      description: What was seen.
+      type: str
+      returned: always
+    cause:
+      description: What it means.
+      type: str
+      returned: always
+    fix:
+      description: What to do.
+      type: str
+      returned: always
+    confidence:
+      description: One of V(certain), V(likely), V(possible).
+      type: str
+      returned: always
+server:
+  description: What M(toolserve.gpunode.endpoint_info) returns about the endpoint.
+  type: dict
+  returned: always
+model:
+  description: The model that was asked; V(null) if there was none.
+  type: str
+  returned: always
+  sample: qwen
+seed:
+  description: The seed of the random values.
+  type: int
+  returned: always
+  sample: 1763697600
+tools:
+  description: The tools that the probes offer, as they were sent.
+  type: list
+  elements: dict
+  returned: always
+summary:
+  description: A report for a terminal, at most 100 columns wide.
+  type: str
+  returned: always
+summary_markdown:
+  description: The same report as Markdown.
+  type: str
+  returned: always
+"""
+
+import secrets
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.toolserve.gpunode.plugins.module_utils import report
+from ansible_collections.toolserve.gpunode.plugins.module_utils.diagnosis import diagnose
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import ENDPOINT_OPTIONS, client_for
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_probes import TOOLS
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Options, run
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **ENDPOINT_OPTIONS,
+            "model": {"type": "str"},
+            "profile": {"type": "dict"},
+            "probes": {"type": "list", "elements": "str", "default": []},
+            "tries": {"type": "int", "default": 2},
+            "timeout": {"type": "float", "default": 120.0},
+            "max_tokens": {"type": "int", "default": 512},
+            "seed": {"type": "int"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    for name in ("tries", "timeout", "max_tokens"):
+        if params[name] <= 0:
+            module.fail_json(msg=f"{name} is {params[name]} and must be more than 0.")
+    options = Options(
+        model=params["model"],
+        probes=params["probes"],
+        tries=params["tries"],
+        max_tokens=params["max_tokens"],
+        seed=secrets.randbelow(2**31) if params["seed"] is None else params["seed"],
+        capabilities=(params["profile"] or {}).get("capabilities") or {},
+    )
+    try:
+        outcome = run(client_for(params, timeout=params["timeout"]), options)
+    except EndpointError as error:  # the options cannot be used; what the endpoint does is in the outcome
+        module.fail_json(msg=str(error))
+    except ValueError as error:
+        module.fail_json(msg=f"probes: {error}")
+    causes = diagnose(outcome)
+    told = report.build(outcome, causes)
+    summary = report.as_text(told)
+    results = {
+        "passed": outcome.passed,
+        "probes": [result.as_dict() for result in outcome.results],
+        "causes": [cause.as_dict() for cause in causes],
+        "server": outcome.state.as_dict(),
+        "model": outcome.model,
+        "seed": options.seed,
+        "tools": list(TOOLS),
+        "summary": summary,
+        "summary_markdown": report.as_markdown(told),
+    }
+    if not outcome.passed:
+        module.fail_json(msg=summary, **results)
+    module.exit_json(changed=False, **results)
+
+
+if __name__ == "__main__":
+    main()

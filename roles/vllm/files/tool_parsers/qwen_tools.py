@@ -1,0 +1,1040 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 the toolserve.gpunode authors
+"""vLLM tool parser for models that write calls as JSON inside <tools> or <tool_call> (Qwen2.5 and its like).
+
+    vllm serve … --enable-auto-tool-choice --tool-parser-plugin /path/qwen_tools.py --tool-call-parser qwen_tools
+
+Part 1 knows nothing of vLLM: `ToolCallScanner` reads the model's output piece by piece, looks at each character
+once and turns it into events. Part 2, `QwenToolParser`, turns events into vLLM's messages. A streamed and a whole
+answer take the same way.
+
+What counts as a call
+  * A block is <tools> or <tool_call> (also inside a code fence), then "{" or "[". It ends with either close tag, with
+    the next open tag or with the answer. It may hold one object, several, or an array.
+  * An object is a call if it has a "name" and arguments ("arguments" or "parameters"; an object, an object in a JSON
+    string, or nothing). A tool definition (a "description", or "parameters" that are a JSON schema) is not.
+  * Without tags, bare or in a code fence, the whole answer must be calls of tools that the request offers. Only its
+    end can show that, so such a call is sent at the end.
+  * The outer "}" may be missing if a close tag follows the arguments.
+  * Everything else is text and stays in the answer, malformed calls included.
+
+Arguments leave as they are generated. What was sent cannot be taken back: where a call breaks after that, the client
+is left with arguments that lack at least their last "}", and the broken call's text is not repeated as content. A whole
+answer has it as text. That is the only difference between the two.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+from uuid import uuid4
+
+try:  # vLLM >= 0.13
+    from vllm.tool_parsers.abstract_tool_parser import ToolParser, ToolParserManager
+except ImportError:
+    from vllm.entrypoints.openai.tool_parsers.abstract_tool_parser import ToolParser, ToolParserManager
+try:  # vLLM >= 0.29
+    from vllm.entrypoints.generate.base.protocol import (
+        DeltaFunctionCall,
+        DeltaMessage,
+        DeltaToolCall,
+        ExtractedToolCallInformation,
+        FunctionCall,
+        ToolCall,
+    )
+except ImportError:
+    try:  # vLLM 0.15 to 0.28
+        from vllm.entrypoints.openai.engine.protocol import (
+            DeltaFunctionCall,
+            DeltaMessage,
+            DeltaToolCall,
+            ExtractedToolCallInformation,
+            FunctionCall,
+            ToolCall,
+        )
+    except ImportError:  # vLLM <= 0.14
+        from vllm.entrypoints.openai.protocol import (
+            DeltaFunctionCall,
+            DeltaMessage,
+            DeltaToolCall,
+            ExtractedToolCallInformation,
+            FunctionCall,
+            ToolCall,
+        )
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Part 1: from text to events
+# ---------------------------------------------------------------------------------------------------------------------
+
+OPEN_TAGS = ("<tools>", "<tool_call>")
+CLOSE_TAGS = ("</tools>", "</tool_call>")
+END_TOKENS = ("<|im_end|>", "<|endoftext|>")  # text only where the request asks for special tokens
+FENCE = "```json"
+LONGEST_TAG = max(map(len, OPEN_TAGS + CLOSE_TAGS + END_TOKENS))
+
+ARGUMENT_KEYS = frozenset({"arguments", "parameters"})
+CALL_KEYS = ARGUMENT_KEYS | {"name", "function", "type", "id", "index"}
+SCHEMA_KEYS = frozenset({"type", "properties", "required", "additionalProperties", "title", "description"}) | frozenset(
+    {"$schema", "$defs", "definitions"}
+)
+
+MAX_DEPTH = 256  # far below the nesting at which json.loads gives up
+MAX_SCALAR = 400  # json.loads refuses numbers of more than 4300 digits; scalars are held until they are complete
+REREAD_FACTOR = 8  # keeps the whole linear: text is read again at most so many times on average
+
+
+def _any_of(words: Iterable[str]) -> str:
+    return "|".join(re.escape(word) for word in words)
+
+
+_OPEN = re.compile(_any_of(OPEN_TAGS))
+_CLOSE = re.compile(_any_of(CLOSE_TAGS))
+_OPEN_OR_END = re.compile(_any_of(OPEN_TAGS + END_TOKENS))
+_TAG = re.compile(_any_of(OPEN_TAGS + CLOSE_TAGS + END_TOKENS))
+_NEIGHBOUR = re.compile(rf'(?:{_any_of(OPEN_TAGS)})\s*(?:```(?:json)?\s*)?(?:\[\s*)?\{{\s*"')
+_SPACE = re.compile(r"\s+")
+_FENCE = re.compile(r"```(?:json)?")
+_BLOCK_PUNCTUATION = re.compile(r"[\s,\[\]]+")
+_BLOCK_PROSE = re.compile(r"[^\s,\[\]{<`]+")
+_WRECK_MARK = re.compile(r'["\\{}\[\]<]')
+
+_JSON_SPACE = re.compile(r"[ \t\n\r]+")
+_JSON_PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
+_JSON_SCALAR_RUN = re.compile(r"[-+.0-9A-Za-z]+")
+_JSON_SCALAR = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_HEX = "[0-9a-fA-F]"
+_HIGH_SURROGATE = rf"u[dD][89abAB]{_HEX}{{2}}"
+_JSON_ESCAPE = re.compile(rf'\\(?:["\\/bfnrt]|{_HIGH_SURROGATE}\\u[dD][c-fC-F]{_HEX}{{2}}|u{_HEX}{{4}})')
+_JSON_ESCAPE_START = re.compile(
+    rf"\\(?:u{_HEX}{{0,3}}|{_HIGH_SURROGATE}(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)?"
+)
+_LONGEST_ESCAPE = len(r"\ud83d\ude00")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_FIRST_KEY = re.compile(r'\{\s*"([^"]*)("?)')
+
+
+class Event:
+    """What the scanner found out."""
+
+
+@dataclass
+class Text(Event):
+    text: str
+
+
+@dataclass
+class CallStarted(Event):
+    name: str
+
+
+@dataclass
+class CallArguments(Event):
+    """More of the started call's arguments. All of them together are one JSON object."""
+
+    text: str
+
+
+@dataclass
+class CallFinished(Event):
+    pass
+
+
+@dataclass
+class BrokenCall(Event):
+    """Text of the call that was started: it turned out to be none, and is never finished."""
+
+    text: str
+
+
+class Expect(Enum):
+    """What may come next in JSON, outside strings."""
+
+    FIRST_KEY = auto()  # or "}"
+    KEY = auto()
+    COLON = auto()
+    FIRST_VALUE = auto()  # or "]"
+    VALUE = auto()
+    NEXT = auto()  # "," or the end
+
+
+_KEYS = (Expect.FIRST_KEY, Expect.KEY)
+_VALUES = (Expect.FIRST_VALUE, Expect.VALUE)
+
+
+def _escape_at(text: str, pos: int) -> str | None:
+    """The escape that begins here; "" if the text ends before it does; None if there is none.
+
+    Two halves of a surrogate pair are one escape, so that they are never torn apart.
+    """
+    tail = text[pos : pos + _LONGEST_ESCAPE]
+    if len(tail) < _LONGEST_ESCAPE and _JSON_ESCAPE_START.fullmatch(tail):
+        return ""
+    match = _JSON_ESCAPE.match(tail)
+    return match[0] if match else None
+
+
+class JsonReader:
+    """Checks one JSON value as it arrives and collects it in `output`.
+
+    The output is strict JSON and encodable: raw control characters and lone surrogates in strings become escapes.
+    `feed` returns how far it came; what it leaves (half an escape, half a number) it wants to see again with more text.
+    """
+
+    def __init__(self) -> None:
+        self.output: list[str] = []
+        self.done = False
+        self.failed = False
+        self.in_string = False
+        self.confirmed = False  # more than an opening brace has been seen
+        self._in_key = False
+        self._open: list[str] = []
+        self._expect = Expect.VALUE
+
+    @property
+    def depth(self) -> int:
+        return len(self._open)
+
+    @property
+    def closed(self) -> bool:
+        """The value is complete in `output`."""
+        return self.done
+
+    def feed(self, text: str, pos: int) -> int:
+        end = len(text)
+        while pos < end and not self.done and not self.failed:
+            start = pos
+            pos = self._read_string(text, pos) if self.in_string else self._read_token(text, pos)
+            if pos == start:
+                break
+        return pos
+
+    def _read_string(self, text: str, pos: int) -> int:
+        plain = _JSON_PLAIN.match(text, pos)
+        if plain:
+            self.output.append(plain[0])
+            return plain.end()
+        char = text[pos]
+        if char == "\\":
+            escape = _escape_at(text, pos)
+            if escape is None:
+                self.failed = True
+                return pos
+            self.output.append(escape)
+            return pos + len(escape)
+        if char == '"':
+            self.output.append(char)
+            self._end_string()
+        else:
+            self.output.append(json.dumps(char)[1:-1])
+        return pos + 1
+
+    def _end_string(self) -> None:
+        self.in_string = False
+        if self._in_key:
+            self._expect = Expect.COLON
+        else:
+            self._end_value()
+
+    def _read_token(self, text: str, pos: int) -> int:
+        space = _JSON_SPACE.match(text, pos)
+        if space:
+            self.output.append(space[0])
+            return space.end()
+        char = text[pos]
+        if char == '"' and self._expect not in (Expect.COLON, Expect.NEXT):
+            self._in_key = self._expect in _KEYS
+            self.in_string = self.confirmed = True
+        elif char in "{[" and self._expect in _VALUES and len(self._open) < MAX_DEPTH:
+            self._open.append(char)
+            self._expect = Expect.FIRST_KEY if char == "{" else Expect.FIRST_VALUE
+        elif char in "}]" and self._may_close(char):
+            self._open.pop()
+            self.confirmed = True
+            self._end_value()
+        elif char == "," and self._expect is Expect.NEXT:
+            self._expect = Expect.KEY if self._open[-1] == "{" else Expect.VALUE
+        elif char == ":" and self._expect is Expect.COLON:
+            self._expect = Expect.VALUE
+        elif self._expect in _VALUES:
+            return self._read_scalar(text, pos)
+        else:
+            self.failed = True
+            return pos
+        self.output.append(char)
+        return pos + 1
+
+    def _may_close(self, char: str) -> bool:
+        opened, empty = ("{", Expect.FIRST_KEY) if char == "}" else ("[", Expect.FIRST_VALUE)
+        return bool(self._open) and self._open[-1] == opened and self._expect in (empty, Expect.NEXT)
+
+    def _end_value(self) -> None:
+        self._expect = Expect.NEXT
+        self.done = not self._open
+
+    def _read_scalar(self, text: str, pos: int) -> int:
+        """Only a complete number or word is known to be valid, so it is read when its end has arrived."""
+        run = _JSON_SCALAR_RUN.match(text, pos, pos + MAX_SCALAR)
+        length = len(run[0]) if run else 0
+        if length and length < MAX_SCALAR and pos + length == len(text):
+            return pos
+        if run is None or length == MAX_SCALAR or not _JSON_SCALAR.fullmatch(run[0]):
+            self.failed = True
+            return pos
+        self.output.append(run[0])
+        self._end_value()
+        return pos + length
+
+
+class QuotedJsonReader:
+    """Reads an object that stands encoded in a JSON string; `output` holds the object. Otherwise like JsonReader."""
+
+    def __init__(self) -> None:
+        self._object = JsonReader()
+        self._begun = False
+        self._held = ""  # what the inner reader wants to see again
+        self.output = self._object.output
+        self.done = False
+        self.failed = False
+        self.in_string = False
+        self.depth = 0
+
+    @property
+    def confirmed(self) -> bool:
+        return self._object.confirmed
+
+    @property
+    def closed(self) -> bool:
+        return self._object.done
+
+    def feed(self, text: str, pos: int) -> int:
+        while pos < len(text) and not self.done and not self.failed:
+            char = text[pos]
+            piece: str | None = char
+            if char == "\\":
+                piece = _escape_at(text, pos)
+                if piece == "":
+                    break
+            if piece is None:
+                self.failed = True
+                break
+            pos += len(piece)
+            if char == '"':
+                self._read_quote()
+            else:
+                self._read_decoded(json.loads(f'"{piece}"') if char == "\\" else char)
+        return pos
+
+    def _read_quote(self) -> None:
+        if not self.in_string:
+            self.in_string = True
+            return
+        self.in_string = False
+        if not self._begun:  # an empty string means no arguments
+            self._object.feed("{}", 0)
+        self.done = self._object.done
+        self.failed = not self.done
+
+    def _read_decoded(self, char: str) -> None:
+        if char in " \t\n\r" and (self._object.done or not self._begun):
+            return
+        if self._object.done or (not self._begun and char != "{"):
+            self.failed = True
+            return
+        self._begun = True
+        self._held += char
+        self._held = self._held[self._object.feed(self._held, 0) :]
+        self.failed = self._object.failed
+
+
+def _is_schema(text: str) -> bool:
+    value = json.loads(text)
+    return value.get("type") == "object" or isinstance(value.get("properties"), dict)
+
+
+class CallReader:
+    """Reads one object that may be a call, from its first brace to its last.
+
+    `events` says what is known so far. Whether it is a call is decided by the name and the first character of the
+    arguments; before that `failed` costs nothing, the caller still has the text. The arguments' last brace waits for
+    the object's last brace: whoever has complete arguments has a complete call.
+    """
+
+    def __init__(self, offered_names: frozenset[str] | None) -> None:
+        self.events: list[Event] = []
+        self.done = False
+        self.failed = False
+        self._started = False
+        self._offered_names = offered_names  # None: any name will do
+        self._level = 0  # 2 inside {"function": {…}}
+        self._expect = Expect.VALUE
+        self._key = ""
+        self._role = ""  # what self._reader reads: key, name, arguments or nothing of interest
+        self._reader: JsonReader | QuotedJsonReader | None = None
+        self._arguments: JsonReader | QuotedJsonReader | None = None
+        self._name: str | None = None
+        self._is_call = False
+        self._may_be_schema = False
+        self._first_key_is_known = False
+        self._has_odd_key = False
+        self._unsent = ""
+
+    @property
+    def depth(self) -> int:
+        return self._level + (self._reader.depth if self._reader else 0)
+
+    @property
+    def in_string(self) -> bool:
+        return self._reader is not None and self._reader.in_string
+
+    @property
+    def lacks_only_braces(self) -> bool:
+        return self._is_call and self._reader is None and self._expect is Expect.NEXT
+
+    def feed(self, text: str, pos: int) -> int:
+        end = len(text)
+        while pos < end and not self.done and not self.failed:
+            start = pos
+            pos = self._read_punctuation(text, pos) if self._reader is None else self._read_part(text, pos)
+            if pos == start:
+                break
+        self._tell()
+        return pos
+
+    def close(self) -> None:
+        """Do without the missing braces."""
+        self.done = True
+        self._tell()
+
+    def _read_punctuation(self, text: str, pos: int) -> int:
+        space = _JSON_SPACE.match(text, pos)
+        if space:
+            return space.end()
+        char = text[pos]
+        if self._expect is Expect.VALUE:
+            return self._begin_value(text, pos)
+        if char == '"' and self._expect in _KEYS:
+            self._role, self._reader = "key", JsonReader()
+            return self._read_part(text, pos)
+        if char == "}" and self._expect in (Expect.FIRST_KEY, Expect.NEXT):
+            self._end_object()
+        elif char == "," and self._expect is Expect.NEXT:
+            self._expect = Expect.KEY
+        elif char == ":" and self._expect is Expect.COLON:
+            self._expect = Expect.VALUE
+        else:
+            # A close tag may stand here instead of the last braces: the caller sees to that.
+            self.failed = not (char == "<" and self.lacks_only_braces)
+            return pos
+        return pos + 1
+
+    def _begin_value(self, text: str, pos: int) -> int:
+        char = text[pos]
+        if char == "{" and (self._level == 0 or (self._level == 1 and self._key == "function")):
+            self._level += 1
+            self._expect = Expect.FIRST_KEY
+            return pos + 1
+        self._role = ""
+        self._reader = JsonReader()
+        if self._key == "name" and not self._is_call:
+            self._role = "name"
+            self.failed = char != '"'
+        elif self._key in ARGUMENT_KEYS and self._arguments is None:
+            self._role = "arguments"
+            self.failed = char not in '{"n'
+            if char == '"':
+                self._reader = QuotedJsonReader()
+            self._arguments = self._reader
+            self._may_be_schema = self._key == "parameters"
+        return pos if self.failed else self._read_part(text, pos)
+
+    def _read_part(self, text: str, pos: int) -> int:
+        reader = self._reader
+        assert reader is not None
+        pos = reader.feed(text, pos)
+        if reader.failed:
+            self.failed = True
+            return pos
+        if reader.done:
+            self._reader = None
+            self._expect = Expect.NEXT
+        if self._role == "arguments":
+            self._check_arguments(reader)
+        elif self._role == "":
+            reader.output.clear()
+        elif reader.done:
+            word = json.loads("".join(reader.output))
+            if self._role == "key":
+                self._take_key(word)
+            else:
+                self._take_name(word)
+        return pos
+
+    def _take_key(self, key: str) -> None:
+        self._key = key
+        self._expect = Expect.COLON
+        if key not in CALL_KEYS:
+            self._has_odd_key = True
+            if not self._is_call:
+                self.failed = key == "description" or self._offered_names is not None
+
+    def _take_name(self, name: str) -> None:
+        is_offered = self._offered_names is None or name in self._offered_names
+        if not name or not is_offered or _SURROGATE.search(name):
+            self.failed = True
+            return
+        self._name = name
+        self._decide()
+
+    def _check_arguments(self, reader: JsonReader | QuotedJsonReader) -> None:
+        if isinstance(reader, JsonReader) and reader.output == ["null"]:
+            reader.output[:] = ["{}"]
+            reader.confirmed = True
+        if self._may_be_schema and reader.confirmed:
+            self._look_for_schema(reader)
+        self._decide()
+
+    def _look_for_schema(self, reader: JsonReader | QuotedJsonReader) -> None:
+        """An echoed definition has a schema where a call has its arguments.
+
+        The first key tells most of them apart; where it does not, the whole object has to be seen.
+        """
+        text = "".join(reader.output) if reader.closed or not self._first_key_is_known else ""
+        if reader.closed:
+            self.failed = _is_schema(text)
+            self._may_be_schema = False
+        elif text:
+            first = _FIRST_KEY.match(text)
+            assert first is not None
+            key, self._first_key_is_known = first[1], bool(first[2])
+            candidates = SCHEMA_KEYS if self._first_key_is_known else [word[: len(key)] for word in SCHEMA_KEYS]
+            self._may_be_schema = key in candidates
+
+    def _decide(self) -> None:
+        if self._name is not None and self._arguments is not None and not self._may_be_schema:
+            self._is_call = self._is_call or self._arguments.confirmed
+
+    def _end_object(self) -> None:
+        self._level -= 1
+        self._expect = Expect.NEXT
+        if self._level:
+            return
+        if self._name is not None and self._arguments is None and not self._has_odd_key:
+            self._is_call = True
+        self.done = self._is_call
+        self.failed = not self.done
+
+    def _tell(self) -> None:
+        if self.failed or not self._is_call:
+            return
+        if not self._started:
+            self._started = True
+            assert self._name is not None
+            self.events.append(CallStarted(self._name))
+        if self._arguments is None:
+            self._unsent = "{}"
+        elif self._arguments.output:
+            self._unsent += "".join(self._arguments.output)
+            self._arguments.output.clear()
+        is_held = not self.done and self._arguments is not None and self._arguments.closed
+        ready = self._unsent[:-1] if is_held else self._unsent
+        self._unsent = self._unsent[len(ready) :]
+        if ready:
+            self.events.append(CallArguments(ready))
+        if self.done:
+            self.events.append(CallFinished())
+
+
+class ToolCallScanner:
+    """Finds the calls in a model's output.
+
+    `feed` takes the next piece and returns what it revealed, `finish` what the end of the output revealed. Held back is
+    only what may still become a tag, and a call up to its first argument character.
+    """
+
+    def __init__(self, tool_names: Iterable[str] = (), *, untagged: bool = False) -> None:
+        self._tool_names = frozenset(tool_names)
+        self._untagged = untagged  # as if a tag had been read; calls must be offered tools
+        self._events: list[Event] = []
+        self._text = ""  # not yet understood, from self._pos on
+        self._pos = 0
+        self._base = 0  # where self._text begins in the output
+        self._reread = 0
+        self._has_calls = False
+        self._spaces: list[str] | None = None  # after a call: spaces, of use only if text follows
+        # the block
+        self._held: list[str] = []  # tags and punctuation before an object; text if no call follows
+        self._open_tags = 1 if untagged else 0
+        self._block_has_call = untagged
+        self._in_broken_call = False
+        # the object
+        self._call = CallReader(None)
+        self._call_is_sent = False
+        self._raw: list[str] = []
+        self._wreck_depth = 0
+        self._wreck_in_string = False
+        # the answer without tags
+        self._trial: ToolCallScanner | None = None
+        self._trial_events: list[Event] = []
+
+        scan = ToolCallScanner
+        self._state: Callable[[ToolCallScanner], bool] = scan._scan_block if untagged else scan._scan_start
+        self._before_opening: Callable[[ToolCallScanner], bool] = scan._scan_text
+
+    def feed(self, text: str) -> list[Event]:
+        self._base += self._pos
+        self._text = self._text[self._pos :] + text
+        self._pos = 0
+        self._events = []
+        self._run()
+        return self._events
+
+    def finish(self) -> list[Event]:
+        self._events = []
+        self._run()
+        scan = ToolCallScanner
+        while self._state in (scan._scan_call, scan._scan_trial):
+            if self._state is scan._scan_trial:
+                self._end_trial()
+            else:
+                self._give_up_call()
+            self._run()
+        rest = self._take_to(len(self._text))
+        if self._state is scan._scan_opening or (self._state is scan._scan_block and not self._block_has_call):
+            self._say("".join(self._held) + rest)
+        elif self._state is not scan._scan_block or not rest.startswith(("</", "<|", "`")):
+            self._say(rest)
+        self._held = []
+        self._end_block()
+        return self._events
+
+    # Each state reads as far as it can. It returns False when it needs more text.
+
+    def _run(self) -> None:
+        while self._state(self):
+            pass
+
+    def _scan_start(self) -> bool:
+        space = _SPACE.match(self._text, self._pos)
+        if space:
+            self._say(self._take_to(space.end()))
+        if self._pos == len(self._text):
+            return False
+        self._state = ToolCallScanner._scan_text
+        if self._tool_names and self._text[self._pos] in "{[`":
+            self._trial = ToolCallScanner(self._tool_names, untagged=True)
+            self._state = ToolCallScanner._scan_trial
+        return True
+
+    def _scan_trial(self) -> bool:
+        """The whole answer may be calls without tags. Nothing is sent before its end proves it."""
+        assert self._trial is not None
+        piece = self._take_to(len(self._text))
+        self._raw.append(piece)
+        return self._try(self._trial.feed(piece))
+
+    def _try(self, events: list[Event]) -> bool:
+        self._trial_events += events
+        if not any(isinstance(event, (Text, BrokenCall)) for event in events):
+            return False
+        self._read_again("".join(self._raw), 0)
+        self._state = ToolCallScanner._scan_text
+        self._trial = None
+        return True
+
+    def _end_trial(self) -> None:
+        assert self._trial is not None
+        if self._try(self._trial.finish()):
+            return
+        if any(isinstance(event, CallFinished) for event in self._trial_events):
+            self._events += self._trial_events
+        else:
+            self._say("".join(self._raw))
+        self._state = ToolCallScanner._scan_text
+
+    def _scan_text(self) -> bool:
+        pattern = _OPEN_OR_END if self._has_calls else _OPEN
+        match = pattern.search(self._text, self._pos)
+        if match is None:
+            tags = OPEN_TAGS + END_TOKENS if self._has_calls else OPEN_TAGS
+            self._say(self._take_to(self._start_of_tag(tags)))
+            return False
+        self._say(self._take_to(match.start()))
+        self._take_to(match.end())
+        if match[0] in OPEN_TAGS:
+            self._begin_opening(match[0])
+        return True
+
+    def _begin_opening(self, tag: str) -> None:
+        self._before_opening = self._state
+        self._held = [tag]
+        self._state = ToolCallScanner._scan_opening
+
+    def _scan_opening(self) -> bool:
+        """After an open tag: more open tags, a fence, then the first bracket. Anything else makes the tag text."""
+        space = _SPACE.match(self._text, self._pos)
+        if space:
+            self._held.append(self._take_to(space.end()))
+        if self._pos == len(self._text):
+            return False
+        if self._text[self._pos] in "{[":
+            self._end_block()
+            self._open_tags = sum(piece in OPEN_TAGS for piece in self._held)
+            self._state = ToolCallScanner._scan_block
+            return True
+        if self._is_start_of((*OPEN_TAGS, FENCE)):
+            return False
+        match = _OPEN.match(self._text, self._pos) or _FENCE.match(self._text, self._pos)
+        if match:
+            self._held.append(self._take_to(match.end()))
+            return True
+        self._say("".join(self._held))
+        self._held = []
+        self._state = self._before_opening
+        return True
+
+    def _scan_block(self) -> bool:
+        """Inside a block, between objects."""
+        punctuation = _BLOCK_PUNCTUATION.match(self._text, self._pos)
+        if punctuation:
+            self._held.append(self._take_to(punctuation.end()))
+        if self._pos == len(self._text):
+            return False
+        char = self._text[self._pos]
+        if char == "{":
+            self._call = CallReader(self._tool_names if self._untagged else None)
+            self._call_is_sent = False
+            self._raw = []
+            self._state = ToolCallScanner._scan_call
+            return True
+        if char in "<`":
+            if self._is_start_of((*OPEN_TAGS, *CLOSE_TAGS, *END_TOKENS, FENCE)):
+                return False
+            match = (_TAG if char == "<" else _FENCE).match(self._text, self._pos)
+            if match:
+                self._take_to(match.end())
+                self._take_block_tag(match[0])
+                return True
+        prose = _BLOCK_PROSE.match(self._text, self._pos)
+        self._release(self._take_to(prose.end() if prose else self._pos + 1))
+        return True
+
+    def _take_block_tag(self, tag: str) -> None:
+        if tag in OPEN_TAGS:
+            self._drop_or_release()
+            self._begin_opening(tag)
+        elif tag in CLOSE_TAGS:
+            self._drop_or_release(tag)
+            self._open_tags -= 1
+            if self._open_tags <= 0:
+                self._end_block()
+        elif tag in END_TOKENS and not self._block_has_call:
+            self._release(tag)
+        else:
+            self._held.append(tag)
+
+    def _drop_or_release(self, tag: str = "") -> None:
+        """The block's own marks go with its calls; a block without calls is text as a whole."""
+        if self._block_has_call:
+            self._held = []
+        else:
+            self._release(tag)
+
+    def _release(self, text: str) -> None:
+        self._say("".join(self._held) + text)
+        self._held = []
+
+    def _end_block(self) -> None:
+        self._open_tags = 0
+        self._block_has_call = self._in_broken_call = False
+        self._state = ToolCallScanner._scan_text
+
+    def _scan_call(self) -> bool:
+        call = self._call
+        self._raw.append(self._take_to(call.feed(self._text, self._pos)))
+        if call.lacks_only_braces and not call.done and self._text.startswith("<", self._pos):
+            if self._is_start_of(CLOSE_TAGS):
+                return False
+            if _CLOSE.match(self._text, self._pos) and not self._untagged:
+                call.close()
+            else:
+                call.failed = True
+        if call.failed:
+            self._give_up_call()
+            return True
+        if call.events:
+            self._call_is_sent = True
+            self._events += call.events
+            call.events = []
+        if call.done:
+            self._end_call()
+        return call.done
+
+    def _end_call(self) -> None:
+        self._has_calls = self._block_has_call = True
+        self._in_broken_call = False
+        self._held = []
+        if self._spaces is None:
+            self._spaces = []
+        self._state = ToolCallScanner._scan_block
+
+    def _give_up_call(self) -> None:
+        """The object is no call: its text comes back, but for a block that an unclosed string has swallowed."""
+        call = self._call
+        before = "".join(self._held)
+        raw = before + "".join(self._raw)
+        self._held = []
+        self._in_broken_call = self._in_broken_call or self._call_is_sent
+        neighbour = _NEIGHBOUR.search(raw, len(before))
+        if neighbour:
+            self._reread += len(raw)
+            if self._reread <= REREAD_FACTOR * (self._base + self._pos):
+                close = _CLOSE.search(raw, len(before), neighbour.start())
+                end = close.end() if close else neighbour.start()
+                self._say(raw[:end])
+                self._read_again(raw, end)
+                self._end_block()
+                return
+        self._say(raw)
+        self._wreck_depth, self._wreck_in_string = call.depth, call.in_string
+        self._state = ToolCallScanner._scan_wreck if call.depth else ToolCallScanner._scan_block
+
+    def _scan_wreck(self) -> bool:
+        """The rest of a malformed object: up to its last brace, as well as that can be told, or to the next tag."""
+        mark = _WRECK_MARK.search(self._text, self._pos)
+        if mark is None:
+            self._say(self._take_to(len(self._text)))
+            return False
+        self._say(self._take_to(mark.start()))
+        char = mark[0]
+        if char == "<":
+            if self._is_start_of(OPEN_TAGS + CLOSE_TAGS):
+                return False
+            tag = _TAG.match(self._text, self._pos)
+            if tag and tag[0] in CLOSE_TAGS:
+                self._state = ToolCallScanner._scan_block
+                return True
+            if tag and tag[0] in OPEN_TAGS:
+                self._take_to(tag.end())
+                self._begin_opening(tag[0])
+                return True
+        elif char == "\\":
+            if mark.end() == len(self._text):
+                return False
+            self._say(self._take_to(mark.end()))
+        elif char == '"':
+            self._wreck_in_string = not self._wreck_in_string
+        elif not self._wreck_in_string:
+            self._wreck_depth += 1 if char in "{[" else -1
+        self._say(self._take_to(self._pos + 1))
+        if self._wreck_depth <= 0:
+            self._state = ToolCallScanner._scan_block
+        return True
+
+    # Small tools
+
+    def _take_to(self, end: int) -> str:
+        taken = self._text[self._pos : end]
+        self._pos = end
+        return taken
+
+    def _read_again(self, taken: str, start: int) -> None:
+        """Put back what was taken last, from `start` on."""
+        self._base += self._pos - (len(taken) - start)
+        self._text = taken[start:] + self._text[self._pos :]
+        self._pos = 0
+
+    def _start_of_tag(self, tags: Sequence[str]) -> int:
+        """Where the tag begins that the text may be ending in."""
+        start = self._text.rfind("<", self._pos)
+        if start >= 0 and any(tag.startswith(self._text[start:]) for tag in tags):
+            return start
+        return len(self._text)
+
+    def _is_start_of(self, words: Sequence[str]) -> bool:
+        rest = self._text[self._pos : self._pos + LONGEST_TAG]
+        return rest != "" and any(word.startswith(rest) and word != rest for word in words)
+
+    def _say(self, text: str) -> None:
+        if not text:
+            return
+        if self._spaces is not None:
+            if text.isspace() and not self._in_broken_call:
+                self._spaces.append(text)
+                return
+            if self._spaces:
+                self._events.append(Text("".join(self._spaces)))
+            self._spaces = None
+        self._events.append(BrokenCall(text) if self._in_broken_call else Text(text))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Part 2: from events to vLLM's messages
+# ---------------------------------------------------------------------------------------------------------------------
+
+# What each release needs is recognized by what it has, not by its number: forks and nightlies have wrong ones.
+HAS_END_HOOK = hasattr(ToolParser, "engine_based_streaming")  # vLLM >= 0.24 calls finish_streaming()
+REWRITES_LAST_DELTA = not hasattr(ToolParser, "get_remaining_unstreamed_args")  # vLLM <= 0.22
+
+
+class UntouchedFunctionCall(DeltaFunctionCall):
+    """Up to 0.22 vLLM rewrites the arguments of the last delta, wrongly, if its `function` is true."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def _function_class(request: Any) -> type[DeltaFunctionCall]:
+    # The Responses API of those releases drops a call whose `function` is not true; it does not rewrite anything.
+    is_responses_request = request is not None and not hasattr(request, "messages")
+    return UntouchedFunctionCall if REWRITES_LAST_DELTA and not is_responses_request else DeltaFunctionCall
+
+
+def _tool_names(tools: Iterable[Any] | None) -> set[str]:
+    """Names from either API: {"function": {"name": …}} in chat completions, {"name": …} in responses."""
+    names = (getattr(getattr(tool, "function", tool), "name", None) for tool in tools or ())
+    return {name for name in names if name}
+
+
+def _forbids_tools(request: Any) -> bool:
+    return getattr(request, "tool_choice", None) == "none"
+
+
+class ChoiceStream:
+    """One streamed choice: its scanner and the calls it has sent."""
+
+    def __init__(self, tool_names: Iterable[str], function_class: type[DeltaFunctionCall]) -> None:
+        self.scanner = ToolCallScanner(tool_names)
+        self.calls: list[dict[str, str]] = []
+        self.arguments: list[str] = []  # of each finished call, as vLLM's base class keeps them
+        self._function_class = function_class
+        self._pieces: list[str] = []
+
+    def message(self, events: list[Event]) -> DeltaMessage | None:
+        """At most one delta per call: its name first, all its new arguments together."""
+        content: list[str] = []
+        heads: dict[int, dict[str, Any]] = {}
+        pieces: dict[int, list[str]] = {}
+        for event in events:
+            if isinstance(event, Text):
+                content.append(event.text)
+            elif isinstance(event, CallStarted):
+                self._start_call(event.name)
+                heads[len(self.calls) - 1] = {"id": _new_call_id(), "type": "function"}
+                pieces[len(self.calls) - 1] = []
+            elif isinstance(event, CallArguments):
+                self._pieces.append(event.text)
+                pieces.setdefault(len(self.calls) - 1, []).append(event.text)
+            elif isinstance(event, CallFinished):
+                self.arguments[-1] = self.calls[-1]["arguments"] = "".join(self._pieces)
+        fields: dict[str, Any] = {}
+        if content:
+            fields["content"] = "".join(content)
+        if pieces:
+            fields["tool_calls"] = [self._delta(index, heads.get(index), parts) for index, parts in pieces.items()]
+        return DeltaMessage(**fields) if fields else None
+
+    def _start_call(self, name: str) -> None:
+        self.calls.append({"name": name, "arguments": ""})
+        self.arguments.append("")
+        self._pieces = []
+
+    def _delta(self, index: int, head: dict[str, Any] | None, pieces: list[str]) -> DeltaToolCall:
+        if head is None:
+            return DeltaToolCall(index=index, function=self._function_class(arguments="".join(pieces)))
+        function = self._function_class(name=self.calls[index]["name"], arguments="".join(pieces))
+        return DeltaToolCall(index=index, function=function, **head)
+
+
+def _new_call_id() -> str:
+    return f"chatcmpl-tool-{uuid4().hex}"
+
+
+class QwenToolParser(ToolParser):
+    # From 0.24 on vLLM then passes only what is new and calls finish_streaming() at the end.
+    engine_based_streaming = True
+
+    def __init__(self, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(tokenizer, *args, **kwargs)  # <= 0.18 has no `tools`
+        self._stream: ChoiceStream | None = None
+
+    def get_remaining_unstreamed_args(self) -> str:
+        return ""  # whatever can be sent has been sent
+
+    def extract_tool_calls(self, model_output: str, request: Any) -> ExtractedToolCallInformation:
+        if _forbids_tools(request):
+            return ExtractedToolCallInformation(tools_called=False, tool_calls=[], content=model_output)
+        scanner = ToolCallScanner(self._offered_tools(request))
+        content: list[str] = []
+        calls: list[ToolCall] = []
+        name, arguments = "", ""
+        for event in scanner.feed(model_output) + scanner.finish():
+            if isinstance(event, (Text, BrokenCall)):
+                content.append(event.text)
+            elif isinstance(event, CallStarted):
+                name, arguments = event.name, ""
+            elif isinstance(event, CallArguments):
+                arguments += event.text
+            elif isinstance(event, CallFinished):
+                function = FunctionCall(name=name, arguments=arguments)
+                calls.append(ToolCall(id=_new_call_id(), type="function", function=function))
+        return ExtractedToolCallInformation(
+            tools_called=bool(calls), tool_calls=calls, content="".join(content) or None
+        )
+
+    # The names are vLLM's: up to 0.19 it passes them as keywords.
+    def extract_tool_calls_streaming(
+        self,
+        previous_text: str,
+        current_text: str,
+        delta_text: str,
+        previous_token_ids: Sequence[int],
+        current_token_ids: Sequence[int],
+        delta_token_ids: Sequence[int],
+        request: Any,
+    ) -> DeltaMessage | None:
+        message: DeltaMessage | None
+        if _forbids_tools(request):  # 0.20 to 0.22 and, for parsers like this one, 0.24 and later ask all the same
+            message = DeltaMessage(content=delta_text) if delta_text else None
+        else:
+            stream = self._stream_of(previous_text, request)
+            events = stream.scanner.feed(delta_text)
+            if not HAS_END_HOOK and self._is_last(delta_text, delta_token_ids, request):
+                events = events + stream.scanner.finish()
+            message = self._message(stream, events)
+        if message is None and not HAS_END_HOOK:
+            return DeltaMessage(content="")  # up to 0.10.1 None as the last delta loses the finish_reason
+        return message
+
+    def finish_streaming(self) -> DeltaMessage | None:
+        return None if self._stream is None else self._message(self._stream, self._stream.scanner.finish())
+
+    def _stream_of(self, previous_text: str, request: Any) -> ChoiceStream:
+        """The state of the choice that this delta belongs to. Before 0.24 an empty past means that it begins."""
+        if self._stream is None or (not HAS_END_HOOK and previous_text == ""):
+            self._stream = ChoiceStream(self._offered_tools(request), _function_class(request))
+        return self._stream
+
+    def _message(self, stream: ChoiceStream, events: list[Event]) -> DeltaMessage | None:
+        message = stream.message(events)
+        # vLLM looks at these to tell whether tools were called.
+        self.prev_tool_call_arr = stream.calls
+        self.streamed_args_for_tool = stream.arguments
+        self.current_tool_id = len(stream.calls) - 1
+        self.current_tool_name_sent = bool(stream.calls)
+        return message
+
+    def _is_last(self, delta_text: str, delta_token_ids: Sequence[int], request: Any) -> bool:
+        if getattr(request, "ignore_eos", False):
+            return False
+        end_token = getattr(self.model_tokenizer, "eos_token_id", None)
+        return end_token in delta_token_ids if delta_token_ids else not delta_text
+
+    def _offered_tools(self, request: Any) -> set[str]:
+        return _tool_names(getattr(request, "tools", None) or getattr(self, "tools", None))
+
+
+ToolParserManager.register_module(name=["qwen_tools"], module=QwenToolParser)

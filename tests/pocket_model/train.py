@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Train the pocket model from random weights on the CPU and write everything a server needs to `model/`.
+
+The loss counts on the answers only. The strings to be copied are short at first, because the copying heads
+form much sooner on short ones, and have their full length after the first quarter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import shapes
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+HERE = Path(__file__).resolve().parent
+PAD, END = "<|pad|>", "<|end|>"
+SPECIAL_TOKENS = (
+    PAD,
+    END,
+    "<|style:tools|>",
+    "<|style:tool_call|>",
+    "<|tool|>",
+    "<|user|>",
+    "<|result|>",
+    "<|assistant|>",
+)
+# How often each shape is drawn: what has to be copied takes most of the practice.
+WEIGHTS = {
+    "read_tools": 10,
+    "read_tool_call": 10,
+    "bash": 12,
+    "write": 11,
+    "edit": 13,
+    "weather": 5,
+    "zero_arguments": 2,
+    "parallel": 14,
+    "text_before_call": 8,
+    "tools_not_needed": 2,
+    "tool_missing": 5,
+    "no_tools": 3,
+    "tool_result": 14,
+    "unknown": 6,
+}
+CURRICULUM = 0.25  # The share of the training after which strings have their full length.
+IGNORED = -100
+Batch = tuple[torch.Tensor, torch.Tensor]
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """One token for each byte, and the few tokens that only the chat template writes."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[]))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    core.decoder = decoders.ByteLevel()
+    core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        pad_token=PAD,
+        eos_token=END,
+        clean_up_tokenization_spaces=False,
+        model_max_length=2048,
+    )
+    tokenizer.chat_template = (HERE / "chat_template.jinja").read_text(encoding="utf-8")
+    return tokenizer
+
+
+def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+    """Random weights: four layers are what copying one of two similar strings needs."""
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=256,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=2048,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        attn_implementation="sdpa",
+    )
+    return Qwen2ForCausalLM(config)
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, drawn: list[shapes.Sample]) -> list[tuple[list[int], list[int]]]:
+    """The prompt as the chat template renders it, and the answer with its end, as tokens."""
+    prompts = [
+        tokenizer.apply_chat_template(s.messages, tools=s.tools or None, tokenize=False, add_generation_prompt=True)
+        for s in drawn
+    ]
+    answers = [s.answer + END for s in drawn]
+    return list(
+        zip(
+            tokenizer(prompts, add_special_tokens=False)["input_ids"],
+            tokenizer(answers, add_special_tokens=False)["input_ids"],
+            strict=True,
+        )
+    )
+
+
+def batches(tokenizer: PreTrainedTokenizerFast, source: shapes.Source, size: int) -> Iterator[Batch]:
+    """Batches of about `size` tokens, of samples of like length, so that little is padding."""
+    names, weights = list(WEIGHTS), list(WEIGHTS.values())
+    while True:
+        drawn = [shapes.draw(name, source) for name in source.rng.choices(names, weights, k=1024)]
+        pairs = sorted(encode(tokenizer, drawn), key=lambda pair: len(pair[0]) + len(pair[1]))
+        groups: list[list[tuple[list[int], list[int]]]] = [[]]
+        for pair in pairs:
+            if groups[-1] and (len(groups[-1]) + 1) * (len(pair[0]) + len(pair[1])) > size:
+                groups.append([])
+            groups[-1].append(pair)
+        source.rng.shuffle(groups)
+        for group in groups:
+            longest = max(len(prompt) + len(answer) for prompt, answer in group)
+            tokens = torch.full((len(group), longest), tokenizer.pad_token_id)
+            labels = torch.full((len(group), longest), IGNORED)
+            for row, (prompt, answer) in enumerate(group):
+                end = len(prompt) + len(answer)
+                tokens[row, :end] = torch.tensor(prompt + answer)
+                labels[row, len(prompt) : end] = torch.tensor(answer)
+            yield tokens, labels
+
+
+def answer_loss(model: Qwen2ForCausalLM, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The loss of the answers; logits are computed for their positions only."""
+    hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state[:, :-1]
+    wanted = labels[:, 1:]
+    mask = wanted != IGNORED
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden[mask]), wanted[mask])
+
+
+def train(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, options: argparse.Namespace) -> None:
+    """AdamW with warm-up and cosine decay."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.05)
+    source = shapes.Source(shapes.TRAIN, options.seed)
+    supply = batches(tokenizer, source, options.batch_tokens)
+    start, seen, average = time.monotonic(), 0, 0.0
+    for step in range(options.steps):
+        done = step / options.steps
+        source.scale = min(1.0, 0.15 + 0.85 * done / CURRICULUM)
+        warm, cosine = min(1.0, (step + 1) / 100), 0.5 * (1 + math.cos(math.pi * done))
+        for group in optimizer.param_groups:
+            group["lr"] = options.rate * warm * (0.02 + 0.98 * cosine)
+        tokens, labels = next(supply)
+        loss = answer_loss(model, tokens, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        seen += tokens.numel()
+        average += float(loss.detach())
+        if (step + 1) % 50 == 0:
+            spent = time.monotonic() - start
+            left = spent / (step + 1) * (options.steps - step - 1)
+            print(
+                f"step {step + 1}/{options.steps} loss {average / 50:.4f} tokens/s {seen / spent:.0f} "
+                f"spent {spent / 60:.1f} min left {left / 60:.1f} min",
+                flush=True,
+            )
+            average = 0.0
+
+
+def save(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
+    """Write beside the target and exchange, so that nobody ever sees half a model."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    model.generation_config = GenerationConfig(
+        do_sample=False, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        fresh = Path(scratch) / "fresh"
+        model.to(torch.bfloat16).save_pretrained(fresh)
+        tokenizer.save_pretrained(fresh)
+        for path in fresh.iterdir():
+            path.chmod(0o644)
+        if target.exists():
+            os.rename(target, Path(scratch) / "old")
+        os.rename(fresh, target)
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def main() -> None:
+    """Train and save."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=HERE / "model", help="where to write the model")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch-tokens", type=int, default=8192)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    random.seed(options.seed)
+    tokenizer = build_tokenizer()
+    model = build_model(tokenizer)
+    print(f"{sum(parameter.numel() for parameter in model.parameters())} parameters", flush=True)
+    train(model, tokenizer, options)
+    save(model, tokenizer, options.model)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 the toolserve.gpunode authors
+"""Loads the parser plugin without vLLM.
+
+The plugin imports a handful of names from vLLM and nothing else. Here stand modules with just these names; they are in
+sys.modules only while the plugin is being loaded, so that no other test can mistake them for vLLM. What the real
+classes do with the plugin is tests/contract's business.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+PLUGIN = ROOT / "roles" / "vllm" / "files" / "tool_parsers" / "qwen_tools.py"
+CASES = Path(__file__).with_name("parser_cases.jsonl")
+
+
+@dataclass
+class DeltaFunctionCall:
+    name: str | None = None
+    arguments: str | None = None
+
+
+@dataclass
+class DeltaToolCall:
+    index: int
+    id: str | None = None
+    type: str | None = None
+    function: DeltaFunctionCall | None = None
+
+
+@dataclass
+class DeltaMessage:
+    content: str | None = None
+    tool_calls: list[DeltaToolCall] = field(default_factory=list)
+
+
+@dataclass
+class FunctionCall:
+    name: str
+    arguments: str
+
+
+@dataclass
+class ToolCall:
+    id: str
+    type: str
+    function: FunctionCall
+
+
+@dataclass
+class ExtractedToolCallInformation:
+    tools_called: bool
+    tool_calls: list[ToolCall]
+    content: str | None = None
+
+
+class OldToolParser:
+    """The base class up to 0.18."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.model_tokenizer = tokenizer
+        self.prev_tool_call_arr: list[dict[str, Any]] = []
+        self.streamed_args_for_tool: list[str] = []
+        self.current_tool_id = -1
+        self.current_tool_name_sent = False
+
+
+class NewToolParser(OldToolParser):
+    """The base class from 0.24 on."""
+
+    engine_based_streaming = False
+
+    def __init__(self, tokenizer: Any, tools: list[Any] | None = None) -> None:
+        super().__init__(tokenizer)
+        self.tools = tools or []
+
+    def get_remaining_unstreamed_args(self) -> str:
+        return "arguments that were sent already"
+
+
+class ToolParserManager:
+    registered: dict[str, type] = {}  # noqa: RUF012  # as in vLLM: one registry for all
+
+    @classmethod
+    def register_module(cls, name: list[str], module: type) -> None:
+        cls.registered.update(dict.fromkeys(name, module))
+
+
+PROTOCOL = (DeltaFunctionCall, DeltaMessage, DeltaToolCall, ExtractedToolCallInformation, FunctionCall, ToolCall)
+# release: where the base class is, where the messages are, the base class
+LAYOUTS = {
+    "0.9.2": ("vllm.entrypoints.openai.tool_parsers.abstract_tool_parser", "vllm.entrypoints.openai.protocol"),
+    "0.14.0": ("vllm.tool_parsers.abstract_tool_parser", "vllm.entrypoints.openai.protocol"),
+    "0.24.0": ("vllm.tool_parsers.abstract_tool_parser", "vllm.entrypoints.openai.engine.protocol"),
+    "0.32.0": ("vllm.tool_parsers.abstract_tool_parser", "vllm.entrypoints.generate.base.protocol"),
+}
+BASE_CLASSES = {"0.9.2": OldToolParser, "0.14.0": OldToolParser, "0.24.0": NewToolParser, "0.32.0": NewToolParser}
+
+
+def _package(names: tuple[str, str]) -> dict[str, ModuleType]:
+    modules: dict[str, ModuleType] = {}
+    for name in names:
+        parts = name.split(".")
+        for path in itertools.accumulate(parts, "{}.{}".format):
+            modules.setdefault(path, ModuleType(path)).__path__ = []  # type: ignore[attr-defined]
+    return modules
+
+
+@contextmanager
+def _standing_in(modules: dict[str, ModuleType]) -> Iterator[None]:
+    real = {name: module for name, module in sys.modules.items() if name == "vllm" or name.startswith("vllm.")}
+    for name in real:
+        del sys.modules[name]
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name in modules:
+            sys.modules.pop(name, None)
+        sys.modules.update(real)
+
+
+def load_plugin(release: str = "0.32.0", path: Path = PLUGIN) -> Any:
+    """The plugin as a module, loaded against what the given release has."""
+    parser_module, protocol_module = LAYOUTS[release]
+    modules = _package(LAYOUTS[release])
+    modules[parser_module].ToolParser = BASE_CLASSES[release]  # type: ignore[attr-defined]
+    modules[parser_module].ToolParserManager = ToolParserManager  # type: ignore[attr-defined]
+    for cls in PROTOCOL:
+        setattr(modules[protocol_module], cls.__name__, cls)
+    name = f"qwen_tools_on_{release.replace('.', '_')}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    plugin = importlib.util.module_from_spec(spec)
+    sys.modules[name] = plugin  # dataclasses look their module up
+    with _standing_in(modules):
+        spec.loader.exec_module(plugin)
+    return plugin
+
+
+def cases() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
+
+
+def cut(text: str, size: int) -> list[str]:
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def cut_at_random(text: str, seed: int) -> list[str]:
+    generator = random.Random(seed)
+    ends = sorted(generator.sample(range(len(text) + 1), k=generator.randint(0, min(len(text), 40))))
+    return [text[start:end] for start, end in itertools.pairwise([0, *ends, len(text)])]
