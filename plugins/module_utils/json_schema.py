@@ -185,7 +185,8 @@ def _type(value: Any, operand: Any) -> str | None:
 def _enum(value: Any, operand: list[Any]) -> str | None:
     if any(_equal(value, one) for one in operand):
         return None
-    return f"must be one of {', '.join(_shown(one) for one in operand)}, is {_shown(value)}"
+    choice = "one of " if len(operand) > 1 else ""
+    return f"must be {choice}{', '.join(_shown(one) for one in operand)}, is {_shown(value)}"
 
 
 def _required(value: Any, operand: list[str]) -> str | None:

@@ -59,13 +59,15 @@ def build(outcome: Outcome, causes: list[Cause]) -> Report:
 
 
 def as_text(report: Report) -> str:
-    """At most 100 columns wide, apart from an exhibit that must be shown as it is."""
+    """At most 100 columns wide, without colours."""
     lines = [*_wrapped(report.title), ""]
     widths = [max(len(row[column]) for row in (HEADINGS, *report.rows)) for column in range(len(HEADINGS))]
     for row in (HEADINGS, tuple("-" * width for width in widths), *report.rows):
         lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if report.exhibit:
-        lines += ["", f"{report.exhibit_title}:", *(f"  {line}" for line in report.exhibit.splitlines())]
+        lines += ["", f"{report.exhibit_title}:"]
+        for line in report.exhibit.split("\n"):
+            lines += _wrapped(line, "  ") if len(line) > WIDTH - 2 else [f"  {line}"]
     for cause in report.causes:
         lines += ["", *_wrapped(cause.symptom, "What was seen: ")]
         lines += _wrapped(f"{cause.cause} ({cause.confidence})", "Cause:         ")

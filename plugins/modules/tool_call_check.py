@@ -198,11 +198,6 @@ seed:
   type: int
   returned: always
   sample: 1763697600
-tools:
-  description: The tools that the probes offer, as they were sent.
-  type: list
-  elements: dict
-  returned: always
 summary:
   description: A report for a terminal, at most 100 columns wide.
   type: str
@@ -220,7 +215,6 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import report
 from ansible_collections.toolserve.gpunode.plugins.module_utils.diagnosis import diagnose
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import ENDPOINT_OPTIONS, client_for
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_probes import TOOLS
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Options, run
 
 
@@ -266,7 +260,6 @@ def main() -> None:
         "server": outcome.state.as_dict(),
         "model": outcome.model,
         "seed": options.seed,
-        "tools": list(TOOLS),
         "summary": summary,
         "summary_markdown": report.as_markdown(told),
     }

@@ -350,6 +350,12 @@ class QuotedJsonReader:
         self.failed = self._object.failed
 
 
+def _empty_object() -> JsonReader:
+    reader = JsonReader()
+    reader.feed("{}", 0)
+    return reader
+
+
 def _is_schema(text: str) -> bool:
     value = json.loads(text)
     return value.get("type") == "object" or isinstance(value.get("properties"), dict)
@@ -380,7 +386,7 @@ class CallReader:
         self._may_be_schema = False
         self._first_key_is_known = False
         self._has_odd_key = False
-        self._unsent = ""
+        self._last_brace = ""  # of the arguments, once it is there
 
     @property
     def depth(self) -> int:
@@ -490,9 +496,8 @@ class CallReader:
         self._decide()
 
     def _check_arguments(self, reader: JsonReader | QuotedJsonReader) -> None:
-        if isinstance(reader, JsonReader) and reader.output == ["null"]:
-            reader.output[:] = ["{}"]
-            reader.confirmed = True
+        if reader.output == ["null"]:
+            self._arguments = reader = _empty_object()
         if self._may_be_schema and reader.confirmed:
             self._look_for_schema(reader)
         self._decide()
@@ -502,16 +507,15 @@ class CallReader:
 
         The first key tells most of them apart; where it does not, the whole object has to be seen.
         """
-        text = "".join(reader.output) if reader.closed or not self._first_key_is_known else ""
-        if reader.closed:
-            self.failed = _is_schema(text)
+        if not self._first_key_is_known:
+            first = _FIRST_KEY.match("".join(reader.output))
+            if first:
+                key, self._first_key_is_known = first[1], bool(first[2])
+                words = SCHEMA_KEYS if self._first_key_is_known else {word[: len(key)] for word in SCHEMA_KEYS}
+                self._may_be_schema = key in words
+        if self._may_be_schema and reader.closed:
             self._may_be_schema = False
-        elif text:
-            first = _FIRST_KEY.match(text)
-            assert first is not None
-            key, self._first_key_is_known = first[1], bool(first[2])
-            candidates = SCHEMA_KEYS if self._first_key_is_known else [word[: len(key)] for word in SCHEMA_KEYS]
-            self._may_be_schema = key in candidates
+            self.failed = _is_schema("".join(reader.output))
 
     def _decide(self) -> None:
         if self._name is not None and self._arguments is not None and not self._may_be_schema:
@@ -522,28 +526,26 @@ class CallReader:
         self._expect = Expect.NEXT
         if self._level:
             return
-        if self._name is not None and self._arguments is None and not self._has_odd_key:
-            self._is_call = True
+        if self._arguments is None and not self._has_odd_key:
+            self._arguments = _empty_object()
+            self._decide()
         self.done = self._is_call
         self.failed = not self.done
 
     def _tell(self) -> None:
         if self.failed or not self._is_call:
             return
+        assert self._name is not None and self._arguments is not None
         if not self._started:
             self._started = True
-            assert self._name is not None
             self.events.append(CallStarted(self._name))
-        if self._arguments is None:
-            self._unsent = "{}"
-        elif self._arguments.output:
-            self._unsent += "".join(self._arguments.output)
-            self._arguments.output.clear()
-        is_held = not self.done and self._arguments is not None and self._arguments.closed
-        ready = self._unsent[:-1] if is_held else self._unsent
-        self._unsent = self._unsent[len(ready) :]
-        if ready:
-            self.events.append(CallArguments(ready))
+        text = self._last_brace + "".join(self._arguments.output)
+        self._arguments.output.clear()
+        self._last_brace = ""
+        if self._arguments.closed and not self.done:
+            text, self._last_brace = text[:-1], text[-1]
+        if text:
+            self.events.append(CallArguments(text))
         if self.done:
             self.events.append(CallFinished())
 

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Command line of the test bench."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+
+from . import demo, engine, images
+from .console import BenchError, fail, say
+from .prepare import STATE, prepare
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("demo", help="provision the demo node and verify its endpoint")
+    up.add_argument("--parser", default="qwen_tools", help="tool call parser (default: %(default)s)")
+    commands.add_parser("demo-down", help="remove the demo node")
+    commands.add_parser("prepare", help="build the images that demo and tests need")
+    commands.add_parser("clean", help="remove the images and the cache of the bench")
+    arguments = parser.parse_args()
+    actions = {
+        "demo": lambda: demo.up(arguments.parser),
+        "demo-down": demo.down,
+        "prepare": lambda: prepare() and 0,
+        "clean": _clean,
+    }
+    try:
+        return actions[arguments.command]()
+    except BenchError as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        say("\nInterrupted. What is finished is kept; the same command goes on from there.")
+        return 130
+
+
+def _clean() -> int:
+    client = engine.connect()
+    if client is not None:
+        for name in images.remove_all(client):
+            say(f"removed the image {name}")
+    for folder in (images.CACHE, STATE):
+        shutil.rmtree(folder, ignore_errors=True)
+        say(f"removed {folder}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
