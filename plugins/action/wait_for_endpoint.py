@@ -79,7 +79,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         restarts_before: int | None = None
         while True:
             endpoint = self._look(options, task_vars)
-            if endpoint.get("failed") or endpoint.get("unreachable"):  # the module did not run, or the options cannot be used: no use in waiting
+            if endpoint.get("failed") or endpoint.get("unreachable"):
+                # The module did not run, or the options cannot be used: waiting changes nothing.
                 return endpoint
             seconds = round(time.monotonic() - started, 1)
             if endpoint["healthy"] and endpoint["models"]:
@@ -96,8 +97,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 if restarts_before is None:
                     restarts_before = container.restarts
                 if reason := container.reason_to_stop(restarts_before):
-                    return outcome | self._stopped(reason, container, task_vars)
-            waited = f"waiting {seconds:.0f} s of {options['timeout']:.0f} s"
+                    return outcome | self._stopped(reason, container, options, task_vars)
+            waited = f"waiting {seconds:.0f} s of {options['timeout']:g} s"
             display.display(f"[{host}] endpoint: {waited}: {seen}{f'; {container.describe()}' if container else ''}")
             remaining = options["timeout"] - (time.monotonic() - started)
             if remaining <= 0:
@@ -144,13 +145,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail(f"docker cannot be run on the target: {answer.get('msg', answer)}")
         return answer
 
-    def _stopped(self, reason: str, container: Container, task_vars: dict[str, Any]) -> dict[str, Any]:
-        log = self._log(container, task_vars)
+    def _stopped(
+        self, reason: str, container: Container, options: dict[str, Any], task_vars: dict[str, Any]
+    ) -> dict[str, Any]:
+        log = self._log(container, options, task_vars)
         if container.state == "missing":
             advice = "Deploy it first, or correct the option container."
         else:
             advice = f"Waiting longer is no use; the reason is usually in its log: docker logs {container.name}"
-        told = [f"{reason}. {advice}", *([f"Last {len(log)} lines of its log:", *log] if log else [])]
+        told = [f"{reason}. {advice}", *(["The end of its log:", *log] if log else [])]
         return {"failed": True, "msg": "\n".join(told), "container": _returned(container, log)}
 
     def _timed_out(
@@ -158,7 +161,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         error = endpoint["error"] or {}
         told = [
-            f"The endpoint {endpoint['base_url']} is not ready after {options['timeout']:.0f} s. "
+            f"The endpoint {endpoint['base_url']} is not ready after {options['timeout']:g} s. "
             f"The last look saw: {error.get('message') or _seen(endpoint)}",
         ]
         if container is None:
@@ -167,20 +170,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "still loading, raise timeout."
             )
             return {"failed": True, "msg": "\n".join(told)}
-        log = self._log(container, task_vars)
+        log = self._log(container, options, task_vars)
         told.append(
             f"The {container.describe()}. If the log shows that it is still loading, raise timeout. More of it: "
             f"docker logs {container.name}"
         )
-        told += [f"Last {len(log)} lines of its log:", *log]
+        told += ["The end of its log:", *log]
         return {"failed": True, "msg": "\n".join(told), "container": _returned(container, log)}
 
-    def _log(self, container: Container, task_vars: dict[str, Any]) -> list[str]:
+    def _log(self, container: Container, options: dict[str, Any], task_vars: dict[str, Any]) -> list[str]:
         if container.state == "missing":
             return []
         answer = self._docker(["logs", "--tail", str(LOG_LINES), container.name], task_vars)
         # Docker keeps the two apart; servers log to either.
-        return [line for line in f"{answer['stdout']}\n{answer['stderr']}".split("\n") if line.strip()][-LOG_LINES:]
+        log = f"{answer['stdout']}\n{answer['stderr']}"
+        if options["api_key"]:  # vLLM up to 0.28 writes its arguments into its log, the key among them
+            log = log.replace(options["api_key"], "***")
+        return [line for line in log.split("\n") if line.strip()][-LOG_LINES:]
 
 
 def _seen(endpoint: dict[str, Any]) -> str:

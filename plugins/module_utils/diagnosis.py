@@ -28,10 +28,14 @@ RULES: tuple[Callable[[Outcome], Cause | None], ...] = (
     calls.markup_left,
     calls.truncated,
     requests.broken_stream,
-    calls.lost_in_stream,
     calls.template_without_tools,
     calls.bad_arguments,
+    calls.lost_in_stream,
+    calls.broken_protocol,
+    calls.one_call_only,
     calls.never_calls,
+    calls.copied_badly,
+    calls.wrong_answer,
 )
 
 

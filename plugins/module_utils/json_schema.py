@@ -29,16 +29,22 @@ _ONE = ("additionalProperties", "items", "not", "propertyNames")
 _LISTED = ("allOf", "anyOf", "oneOf")
 _NAMED = ("properties", "patternProperties", "$defs", "definitions")
 
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 _TYPES: dict[str, Callable[[Any], bool]] = {
     "array": lambda value: isinstance(value, list),
     "boolean": lambda value: isinstance(value, bool),
     "integer": lambda value: _is_number(value) and (isinstance(value, int) or value.is_integer()),
     "null": lambda value: value is None,
-    "number": lambda value: _is_number(value),
+    "number": _is_number,
     "object": lambda value: isinstance(value, dict),
     "string": lambda value: isinstance(value, str),
 }
-
 _DOLLAR = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\$", re.DOTALL)  # "$", but first what may hold one as a character
 
 
@@ -216,12 +222,6 @@ def _matches(pattern: str, text: str) -> bool:
     # In JSON Schema (ECMA 262) "$" is the very end; Python's "$" also matches before a last line break.
     ported = _DOLLAR.sub(lambda part: r"\Z" if part[0] == "$" else part[0], pattern)
     return re.search(ported, text) is not None
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -74,7 +74,7 @@ def as_text(report: Report) -> str:
         lines += _wrapped(cause.fix, "Fix:           ")
     if report.notes:
         lines += ["", "In detail:", *(line for note in report.notes for line in _wrapped(note, "- "))]
-    return "\n".join([*lines, "", report.total])
+    return _printable("\n".join([*lines, "", report.total]))
 
 
 def as_markdown(report: Report) -> str:
@@ -94,7 +94,7 @@ def as_markdown(report: Report) -> str:
         ]
     if report.notes:
         lines += ["", "In detail:", "", *(f"- {_escaped(note)}" for note in report.notes)]
-    return "\n".join([*lines, "", f"**{report.total}**", ""])
+    return _printable("\n".join([*lines, "", f"**{report.total}**", ""]))
 
 
 def _row(result: ProbeResult) -> tuple[str, ...]:
@@ -157,6 +157,11 @@ def _wrapped(text: str, label: str = "") -> list[str]:
     return textwrap.wrap(
         text, WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
     ) or [label.rstrip()]
+
+
+def _printable(text: str) -> str:
+    """Without control characters: what a model writes must not steer the terminal."""
+    return "".join(one if one == "\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _escaped(text: str) -> str:

@@ -35,7 +35,9 @@ def markup_left(outcome: Outcome) -> Cause | None:
             "Start vLLM with the --reasoning-parser of this model family.",
             LIKELY,
         )
-    if not any(leaked is not answer and leaked.request["stream"] != answer.request["stream"] for leaked, _ in leaks):
+    if not any(
+        leaked is not answer and leaked.request["stream"] != answer.request["stream"] for leaked, _family in leaks
+    ):
         plain = not answer.request["stream"]
         return Cause(
             f"{family.name} is left in the text, but only when {'not ' if plain else ''}streaming",
@@ -95,20 +97,96 @@ def truncated(outcome: Outcome) -> Cause | None:
 
 
 def lost_in_stream(outcome: Outcome) -> Cause | None:
-    """Calls arrive in one piece, but not streamed."""
+    """Calls arrive in one piece, but not, or not the same, when streamed."""
     for result in outcome.results:
-        if any(finding.name == "StreamMismatch" for finding in result.findings):
-            plain, streamed = (result.answers[mode].reply for mode in (PLAIN, STREAMED))
-            if plain is not None and streamed is not None and len(streamed.tool_calls) < len(plain.tool_calls):
-                return Cause(
-                    f"{result.probe.id}: {len(plain.tool_calls)} call(s) arrive in one piece, "
-                    f"{len(streamed.tool_calls)} when streamed",
-                    "The streaming half of the server's tool call parser loses calls. Agents stream, so they see none.",
-                    "Use a vLLM release or a parser whose streaming works for this model; "
-                    "qwen_tools is tested for both ways.",
-                    LIKELY,
-                )
+        if not any(finding.name == "StreamMismatch" for finding in result.findings):
+            continue
+        plain, streamed = (result.answers[mode].reply for mode in (PLAIN, STREAMED))
+        if plain is None or streamed is None:
+            continue
+        arrived, left = len(plain.tool_calls), len(streamed.tool_calls)
+        if left < arrived:
+            symptom = f"{arrived} call(s) arrive in one piece, {left} when streamed"
+            cause = "The streaming half of the server's tool call parser loses calls. Agents stream, so they see none."
+        else:
+            symptom = "the streamed calls are not those that arrive in one piece"
+            cause = "The streaming half of the server's tool call parser changes calls, and agents stream."
+        return Cause(
+            f"{result.probe.id}: {symptom}",
+            cause,
+            "Use a vLLM release or a parser whose streaming works for this model; qwen_tools is tested for both ways.",
+            LIKELY,
+        )
     return None
+
+
+def broken_protocol(outcome: Outcome) -> Cause | None:
+    """The calls are right, and clients may stumble all the same."""
+    broken = [
+        finding
+        for finding in outcome.findings("ProtocolError", "WrongFinishReason")
+        if not finding.warning and "'length'" not in finding.message
+    ]
+    if not broken or outcome.findings("MarkupLeak", "InvalidJson"):
+        return None
+    return Cause(
+        f"{broken[0].message} ({broken[0].mode})",
+        "The server does not hold to the protocol of tool calls. Clients put streamed calls together by index, take id "
+        "and name from the first piece, and go by finish_reason: some will fail here although the call is right.",
+        "Use another vLLM release or another tool call parser; a proxy that rewrites answers may also do this.",
+        LIKELY,
+    )
+
+
+def one_call_only(outcome: Outcome) -> Cause | None:
+    """Some of several calls arrive, in both modes."""
+    for result in outcome.results:
+        counts = {len(answer.reply.tool_calls) for answer in result.answers.values() if answer.reply is not None}
+        if {finding.name for finding in result.findings} == {"MissingToolCalls"} and len(counts) == 1 and counts != {0}:
+            return Cause(
+                f"{result.probe.id}: only {counts.pop()} of several calls arrives, streamed or not",
+                "The model makes one call at a time, or the parser reads only the first.",
+                "If the model family does not call in parallel, set capabilities.parallel to false in the profile; "
+                "otherwise use a parser that reads several calls.",
+                POSSIBLE,
+            )
+    return None
+
+
+def copied_badly(outcome: Outcome) -> Cause | None:
+    """Sound calls with other values than asked for."""
+    wrong = outcome.findings("WrongArguments")
+    if not wrong or outcome.findings("StreamMismatch"):
+        return None
+    return Cause(
+        wrong[0].message,
+        "The model does not copy values exactly. It is too small or too coarsely quantised, or a repetition penalty "
+        "that the server takes from the model's generation_config.json drives it away from the words of the question.",
+        "Serve with --generation-config vllm, or use a stronger model. Agents will hit wrong paths with this one.",
+        POSSIBLE,
+    )
+
+
+def wrong_answer(outcome: Outcome) -> Cause | None:
+    """Text that is missing, or ignores a tool's result."""
+    results = [result for result in outcome.results if any(f.name == "WrongAnswer" for f in result.findings)]
+    if not results:
+        return None
+    first = results[0]
+    if first.case is not None and first.case.contains:
+        return Cause(
+            f"{first.probe.id}: the answer does not use the tool's result",
+            "The chat template does not render messages of the role tool, or the model ignores them.",
+            "Serve with the chat template that belongs to the model's tool calling (--chat-template).",
+            POSSIBLE,
+        )
+    return Cause(
+        f"{first.probe.id}: the answer is empty",
+        "The model ends at once, as it does with a chat template of another model, or all its text went into "
+        "reasoning.",
+        "Check the chat template and the reasoning parser.",
+        POSSIBLE,
+    )
 
 
 def template_without_tools(outcome: Outcome) -> Cause | None:
@@ -142,6 +220,7 @@ def never_calls(outcome: Outcome) -> Cause | None:
         result
         for result in outcome.results
         if result.verdict == "fail" and {finding.name for finding in result.findings} == {"MissingToolCalls"}
+        if not any(answer.reply.tool_calls for answer in result.answers.values() if answer.reply is not None)
     ]
     if not missing or template_without_tools(outcome) is not None:
         return None

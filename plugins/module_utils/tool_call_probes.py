@@ -144,7 +144,7 @@ def _word(rng: random.Random, shortest: int = 3, longest: int = 6) -> str:
 
 def _path(rng: random.Random) -> str:
     folders = [rng.choice(("srv", "home", "opt", "var", "data", "tmp", "mnt"))]
-    folders += [_word(rng) for _ in range(rng.randint(1, 3))]
+    folders += [_word(rng) for _folder in range(rng.randint(1, 3))]
     name = rng.choice(("notes", "report", "config", "main", "todo", "log", "index"))
     return f"/{'/'.join(folders)}/{name}-{rng.randint(10000, 99999)}.{rng.choice(('txt', 'md', 'py', 'json', 'log'))}"
 

@@ -40,7 +40,7 @@ class Options:
         return f"the profile says that {', '.join(lacking)} is not supported" if lacking else None
 
     def _supports(self, capability: str) -> bool:
-        kind, _, choice = capability.partition("=")
+        kind, _equals, choice = capability.partition("=")
         if choice:  # such as tool_choice=auto
             choices = self.capabilities.get(kind)
             return choices is None or choice in choices

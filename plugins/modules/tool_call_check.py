@@ -227,7 +227,7 @@ def main() -> None:
             "probes": {"type": "list", "elements": "str", "default": []},
             "tries": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 120.0},
-            "max_tokens": {"type": "int", "default": 512},
+            "max_tokens": {"type": "int", "default": 512, "no_log": False},  # not that kind of token
             "seed": {"type": "int"},
         },
         supports_check_mode=True,

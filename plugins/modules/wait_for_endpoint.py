@@ -113,7 +113,7 @@ container:
       type: int
       returned: when it exists
     log:
-      description: The last lines of its log.
+      description: The last lines of its log, without the key.
       type: list
       elements: str
       returned: when it exists

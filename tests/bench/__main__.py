@@ -11,7 +11,7 @@ import sys
 
 from . import demo, engine, images
 from .console import BenchError, fail, say
-from .prepare import STATE, prepare
+from .prepare import STATE, install_collection, prepare
 
 
 def main() -> int:
@@ -20,13 +20,14 @@ def main() -> int:
     up = commands.add_parser("demo", help="provision the demo node and verify its endpoint")
     up.add_argument("--parser", default="qwen_tools", help="tool call parser (default: %(default)s)")
     commands.add_parser("demo-down", help="remove the demo node")
-    commands.add_parser("prepare", help="build the images that demo and tests need")
+    build = commands.add_parser("prepare", help="build the images that demo and tests need")
+    build.add_argument("--with-collection", action="store_true", help="build and install the collection too")
     commands.add_parser("clean", help="remove the images and the cache of the bench")
     arguments = parser.parse_args()
     actions = {
         "demo": lambda: demo.up(arguments.parser),
         "demo-down": demo.down,
-        "prepare": lambda: prepare() and 0,
+        "prepare": lambda: _prepare(arguments.with_collection),
         "clean": _clean,
     }
     try:
@@ -36,6 +37,13 @@ def main() -> int:
     except KeyboardInterrupt:
         say("\nInterrupted. What is finished is kept; the same command goes on from there.")
         return 130
+
+
+def _prepare(with_collection: bool) -> int:
+    prepare()
+    if with_collection:
+        install_collection()
+    return 0
 
 
 def _clean() -> int:

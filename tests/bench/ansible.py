@@ -10,18 +10,48 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .prepare import REPOSITORY
+from .console import BenchError
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def playbook(name: str, inventory: str, *arguments: str, quiet: bool = False) -> int:
     """Run a playbook; with ``quiet`` its output is shown only when it fails. Returns the exit code."""
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", inventory, name, *arguments]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
+    command = [_program("ansible-playbook"), "-i", inventory, name, *arguments]
     if not quiet:
-        return subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
-    result = subprocess.run(
-        command, cwd=REPOSITORY, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+        return subprocess.run(command, cwd=REPOSITORY, env=_environment(), check=False).returncode
+    result = _captured(command)
     if result.returncode != 0:
         print(result.stdout, flush=True)
     return result.returncode
+
+
+def galaxy(*arguments: str) -> None:
+    """Run ansible-galaxy.
+
+    :raises BenchError: it failed; the message holds its output.
+    """
+    result = _captured([_program("ansible-galaxy"), *arguments])
+    if result.returncode != 0:
+        raise BenchError(f"ansible-galaxy {' '.join(arguments)} failed:\n{result.stdout}")
+
+
+def _captured(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=_environment(),
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _program(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}

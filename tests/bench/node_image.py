@@ -11,10 +11,10 @@ from . import base_image
 from .images import HERE, build, present, tag
 
 
-def ensure(client: docker.DockerClient) -> str:
-    """The name of the node image, built when its inputs have changed."""
-    base = base_image.ensure(client, "13")
-    name = f"toolserve-bench/node:debian13-{tag('node', base, client)}"
+def ensure(client: docker.DockerClient, release: str) -> str:
+    """The name of the node image of this Debian release, built when its inputs have changed."""
+    base = base_image.ensure(client, release)
+    name = f"toolserve-bench/node:debian{release}-{tag('node', base, client)}"
     if not present(client, name):
         build(client, name, HERE / "node", base, minutes=1)
     return name

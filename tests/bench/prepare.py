@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import docker
 
 from . import engine, node_image, vllm_image
+from .ansible import REPOSITORY, galaxy
 from .console import step
 
-REPOSITORY = Path(__file__).parents[2]
 STATE = REPOSITORY / ".bench"
 
 
@@ -23,7 +24,7 @@ def prepare() -> docker.DockerClient:
     with step("Images of the bench (first time: about 6 minutes, later: seconds)"):
         image, archive = vllm_image.ensure(client)
         facts = {
-            "node_image": node_image.ensure(client),
+            "node_images": {release: node_image.ensure(client, release) for release in ("12", "13")},
             "vllm_image": image,
             "vllm_archive": str(archive),
             "pocket_model": str(REPOSITORY / "tests/pocket_model/model"),
@@ -31,3 +32,12 @@ def prepare() -> docker.DockerClient:
     STATE.mkdir(exist_ok=True)
     (STATE / "bench.json").write_text(json.dumps(facts, indent=2) + "\n")
     return client
+
+
+def install_collection() -> None:
+    """Build the collection and install the artifact into .bench/collections, as a user gets it."""
+    with step("Building the collection and installing the artifact"):
+        with tempfile.TemporaryDirectory(prefix="toolserve-bench-") as folder:
+            galaxy("collection", "build", "--output-path", folder)
+            (artifact,) = Path(folder).glob("*.tar.gz")
+            galaxy("collection", "install", str(artifact), "--force", "--no-deps", "-p", str(STATE / "collections"))

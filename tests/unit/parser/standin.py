@@ -162,3 +162,77 @@ def cut_at_random(text: str, seed: int) -> list[str]:
     generator = random.Random(seed)
     ends = sorted(generator.sample(range(len(text) + 1), k=generator.randint(0, min(len(text), 40))))
     return [text[start:end] for start, end in itertools.pairwise([0, *ends, len(text)])]
+
+
+@dataclass
+class Function:
+    name: str
+
+
+@dataclass
+class Tool:
+    function: Function
+
+
+@dataclass
+class Request:
+    """As much of a chat completion's request as the plugin looks at."""
+
+    tools: list[Any] = field(
+        default_factory=lambda: [Tool(Function(name)) for name in ("get_weather", "get_time", "f")]
+    )
+    tool_choice: str = "auto"
+    messages: tuple[()] = ()
+
+
+@dataclass
+class Answer:
+    content: str
+    calls: list[tuple[str, Any]]
+    unfinished: list[tuple[str, str]] = field(default_factory=list)
+
+    def stripped(self) -> tuple[str, list[tuple[str, Any]]]:
+        return self.content.strip(), self.calls
+
+
+def whole(plugin: Any, text: str, request: Any = None) -> Answer:
+    information = plugin.QwenToolParser(None).extract_tool_calls(text, request or Request())
+    calls = [(call.function.name, json.loads(call.function.arguments)) for call in information.tool_calls]
+    assert information.tools_called == bool(calls)
+    return Answer(information.content or "", calls)
+
+
+def messages(plugin: Any, pieces: list[str], request: Any = None) -> list[DeltaMessage | None]:
+    """The messages of vLLM >= 0.24: one per piece and one for the end."""
+    parser = plugin.QwenToolParser(None)
+    request = request or Request()
+    sent = [parser.extract_tool_calls_streaming("", piece, piece, [], [], [], request) for piece in pieces]
+    return [*sent, parser.finish_streaming()]
+
+
+def assemble(sent: list[DeltaMessage | None]) -> Answer:
+    """What a client makes of the messages; raises where they are no valid stream of tool calls."""
+    content = ""
+    names: list[str] = []
+    arguments: list[str] = []
+    for message in sent:
+        content += (message.content or "") if message else ""
+        for delta in message.tool_calls if message else []:
+            assert delta.function is not None
+            if delta.index == len(names):
+                assert delta.id and delta.type == "function" and delta.function.name
+                names.append(delta.function.name)
+                arguments.append("")
+            assert delta.index == len(names) - 1 or delta.function.arguments
+            arguments[delta.index] += delta.function.arguments or ""
+    answer = Answer(content, [])
+    for name, text in zip(names, arguments, strict=True):
+        try:
+            answer.calls.append((name, json.loads(text)))
+        except json.JSONDecodeError:
+            answer.unfinished.append((name, text))
+    return answer
+
+
+def streamed(plugin: Any, pieces: list[str], request: Any = None) -> Answer:
+    return assemble(messages(plugin, pieces, request))

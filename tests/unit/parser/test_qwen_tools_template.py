@@ -72,7 +72,8 @@ def test_the_default_system_prompt_is_qwens() -> None:
 
 @pytest.mark.parametrize("role", ["system", "developer"])
 def test_a_system_message_replaces_the_default(role: str) -> None:
-    assert render([{"role": role, "content": "Be brief."}, user("hi")]) == turn("system", "Be brief.") + turn("user", "hi")
+    rendered = render([{"role": role, "content": "Be brief."}, user("hi")])
+    assert rendered == turn("system", "Be brief.") + turn("user", "hi")
 
 
 def test_an_empty_system_message_stays_empty() -> None:

@@ -184,7 +184,7 @@ class FakeEndpoint:
         handler = type("Handler", (_Handler,), {"endpoint": self})
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
         thread.start()
         self.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
         try:

@@ -84,7 +84,6 @@ SCHEMA_KEYS = frozenset({"type", "properties", "required", "additionalProperties
 
 MAX_DEPTH = 256  # far below the nesting at which json.loads gives up
 MAX_SCALAR = 400  # json.loads refuses numbers of more than 4300 digits; scalars are held until they are complete
-REREAD_FACTOR = 8  # keeps the whole linear: text is read again at most so many times on average
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -109,9 +108,7 @@ _JSON_SCALAR = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[
 _HEX = "[0-9a-fA-F]"
 _HIGH_SURROGATE = rf"u[dD][89abAB]{_HEX}{{2}}"
 _JSON_ESCAPE = re.compile(rf'\\(?:["\\/bfnrt]|{_HIGH_SURROGATE}\\u[dD][c-fC-F]{_HEX}{{2}}|u{_HEX}{{4}})')
-_JSON_ESCAPE_START = re.compile(
-    rf"\\(?:u{_HEX}{{0,3}}|{_HIGH_SURROGATE}(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)?"
-)
+_JSON_ESCAPE_START = re.compile(rf"\\(?:u{_HEX}{{0,3}}|{_HIGH_SURROGATE}(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)?")
 _LONGEST_ESCAPE = len(r"\ud83d\ude00")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FIRST_KEY = re.compile(r'\{\s*"([^"]*)("?)')
@@ -563,14 +560,13 @@ class ToolCallScanner:
         self._events: list[Event] = []
         self._text = ""  # not yet understood, from self._pos on
         self._pos = 0
-        self._base = 0  # where self._text begins in the output
-        self._reread = 0
         self._has_calls = False
         self._spaces: list[str] | None = None  # after a call: spaces, of use only if text follows
         # the block
         self._held: list[str] = []  # tags and punctuation before an object; text if no call follows
         self._open_tags = 1 if untagged else 0
         self._block_has_call = untagged
+        self._has_broken_call = False  # one that was sent and never finished
         self._in_broken_call = False
         # the object
         self._call = CallReader(None)
@@ -587,7 +583,6 @@ class ToolCallScanner:
         self._before_opening: Callable[[ToolCallScanner], bool] = scan._scan_text
 
     def feed(self, text: str) -> list[Event]:
-        self._base += self._pos
         self._text = self._text[self._pos :] + text
         self._pos = 0
         self._events = []
@@ -721,7 +716,9 @@ class ToolCallScanner:
                 self._take_block_tag(match[0])
                 return True
         prose = _BLOCK_PROSE.match(self._text, self._pos)
-        self._release(self._take_to(prose.end() if prose else self._pos + 1))
+        self._release()
+        self._in_broken_call = False
+        self._say(self._take_to(prose.end() if prose else self._pos + 1))
         return True
 
     def _take_block_tag(self, tag: str) -> None:
@@ -743,15 +740,16 @@ class ToolCallScanner:
         if self._block_has_call:
             self._held = []
         else:
+            self._in_broken_call = self._has_broken_call
             self._release(tag)
 
-    def _release(self, text: str) -> None:
+    def _release(self, text: str = "") -> None:
         self._say("".join(self._held) + text)
         self._held = []
 
     def _end_block(self) -> None:
         self._open_tags = 0
-        self._block_has_call = self._in_broken_call = False
+        self._block_has_call = self._has_broken_call = self._in_broken_call = False
         self._state = ToolCallScanner._scan_text
 
     def _scan_call(self) -> bool:
@@ -789,17 +787,18 @@ class ToolCallScanner:
         before = "".join(self._held)
         raw = before + "".join(self._raw)
         self._held = []
+        self._has_broken_call = self._has_broken_call or self._call_is_sent
         self._in_broken_call = self._in_broken_call or self._call_is_sent
+        # Reading from there again costs little: outside a string an open tag ends every object that began before it,
+        # so that no text is read more than a few times.
         neighbour = _NEIGHBOUR.search(raw, len(before))
         if neighbour:
-            self._reread += len(raw)
-            if self._reread <= REREAD_FACTOR * (self._base + self._pos):
-                close = _CLOSE.search(raw, len(before), neighbour.start())
-                end = close.end() if close else neighbour.start()
-                self._say(raw[:end])
-                self._read_again(raw, end)
-                self._end_block()
-                return
+            close = _CLOSE.search(raw, len(before), neighbour.start())
+            end = close.end() if close else neighbour.start()
+            self._say(raw[:end])
+            self._read_again(raw, end)
+            self._end_block()
+            return
         self._say(raw)
         self._wreck_depth, self._wreck_in_string = call.depth, call.in_string
         self._state = ToolCallScanner._scan_wreck if call.depth else ToolCallScanner._scan_block
@@ -845,7 +844,6 @@ class ToolCallScanner:
 
     def _read_again(self, taken: str, start: int) -> None:
         """Put back what was taken last, from `start` on."""
-        self._base += self._pos - (len(taken) - start)
         self._text = taken[start:] + self._text[self._pos :]
         self._pos = 0
 

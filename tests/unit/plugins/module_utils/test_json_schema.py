@@ -61,12 +61,15 @@ TABLE: list[tuple[Any, Any, list[str]]] = [
     ({"not": {"type": "string"}}, "x", ["$: fits a schema that it must not fit"]),
     ({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"type": "null"}}}, 1, ["$: must be null"]),
     (
-        {"$ref": "#/$defs/tree", "$defs": {"tree": {"type": "object", "additionalProperties": {"$ref": "#/$defs/tree"}}}},
+        {
+            "$ref": "#/$defs/tree",
+            "$defs": {"tree": {"type": "object", "additionalProperties": {"$ref": "#/$defs/tree"}}},
+        },
         {"a": {"b": {"c": 1}}},
         ["$.a.b.c: must be object"],
     ),
     ({"title": "x", "description": "x", "default": 1, "examples": [1], "format": "uri", "$schema": "x"}, 1, []),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("schema", "instance", "expected"), TABLE)
@@ -126,10 +129,11 @@ def test_references_that_cannot_be_followed(reference: str, expected: str) -> No
 
 
 def json_values() -> st.SearchStrategy[Any]:
-    plain = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from([0.5, 1.0, 2.0]) | st.text("ab", max_size=3)
+    numbers = st.integers(-3, 3) | st.sampled_from([0.5, 1.0, 2.0])
+    names = st.sampled_from(["a", "b", "c"])
     return st.recursive(
-        plain,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c"]), inner, max_size=3),
+        st.none() | st.booleans() | numbers | st.text("ab", max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
         max_leaves=8,
     )
 

@@ -21,7 +21,6 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error i
 from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
 from ansible_collections.toolserve.gpunode.tests.unit.plugins import fake_endpoint as fake
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import Answer, FakeEndpoint
-
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -73,10 +72,21 @@ def test_streamed_is_the_same_as_plain_however_it_arrives(serve: Serve, packets:
 
 def test_what_only_the_wire_shows_is_kept(serve: Serve) -> None:
     def twice(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [chunk for chunk in chunks for _ in range(2 if "read" in json.dumps(chunk) else 1)]
+        return [chunk for chunk in chunks for _time in range(2 if "read" in json.dumps(chunk) else 1)]
 
     call = OpenAIClient(serve(spoil_chunks=twice).url).chat(chat(True)).tool_calls[0]
     assert (call.name, call.names_sent, len(call.ids_sent)) == ("read", ["read", "read"], 2)
+
+
+def test_a_call_whose_id_or_name_comes_late_is_noted(serve: Serve) -> None:
+    def late(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        head = next(chunk for chunk in chunks if chunk["choices"] and "tool_calls" in chunk["choices"][0]["delta"])
+        bare = fake._chunk([{"delta": {"tool_calls": [{"index": 0, "type": "function"}]}}])
+        return [*chunks[: chunks.index(head)], bare, *chunks[chunks.index(head) :]]
+
+    client = OpenAIClient(serve(spoil_chunks=late).url)
+    assert [call.announced for call in client.chat(chat(True)).tool_calls] == [False, True]
+    assert [call.announced for call in client.chat(chat(False)).tool_calls] == [True, True]
 
 
 def test_calls_without_index_and_arguments_as_object_are_noted(serve: Serve) -> None:
@@ -172,7 +182,11 @@ def test_nothing_listens(dead_url: str) -> None:
     assert "Nothing listens there" in str(caught) and "Check" in str(caught)
 
 
-def test_an_unknown_host() -> None:
+def test_an_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_arguments: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     caught = failure(lambda: OpenAIClient("http://no-such-host.invalid:1").get_text("/health"))
     assert caught.kind == "unreachable" and "cannot be resolved" in str(caught)
 
@@ -233,7 +247,7 @@ def test_a_server_that_dribbles_does_not_stretch_the_timeout(raw_server: Any, op
     def serve(connection: socket.socket) -> None:
         connection.recv(4096)
         connection.sendall(opening)
-        for _ in range(100):
+        for _time in range(100):
             connection.sendall(b" ") if opening else None
             time.sleep(0.02)
 
@@ -252,7 +266,14 @@ def test_the_deadline_covers_all_requests(serve: Serve) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["127.0.0.1:8000", "ftp://host/v1", "http://", "http://host:99999/v1", "http://host/v1?key=1", "http://u:pw@host/v1"],
+    [
+        "127.0.0.1:8000",
+        "ftp://host/v1",
+        "http://",
+        "http://host:99999/v1",
+        "http://host/v1?key=1",
+        "http://u:pw@host/v1",
+    ],
 )
 def test_unusable_base_urls(url: str) -> None:
     caught = failure(lambda: OpenAIClient(url))
@@ -275,7 +296,7 @@ def tls_server(tmp_path: Path, raw_server: Any) -> tuple[str, Path]:
     """An HTTPS server with a certificate of its own for 127.0.0.1."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -291,9 +312,7 @@ def tls_server(tmp_path: Path, raw_server: Any) -> tuple[str, Path]:
     pem = tmp_path / "server.pem"
     pem.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)

@@ -67,5 +67,5 @@ def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
     decoder = sse.SseDecoder()
     with pytest.raises(ValueError, match="longer than 1000 bytes"):
-        for _ in range(200):
+        for _time in range(200):
             decoder.feed(b"data: 123")

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input ends the play with a message that names the fix, before anything is changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+INVENTORY = str(REPOSITORY / "molecule/inventory/hosts.yml")
+
+
+def play(*arguments: str, inventory: str = INVENTORY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["ansible-playbook", "-i", inventory, "toolserve.gpunode.site", *arguments],
+        cwd=REPOSITORY / "molecule",
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".bench/collections"), "ANSIBLE_NOCOLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def refused(*arguments: str, inventory: str = INVENTORY) -> str:
+    """What the play says when it fails without having changed anything, on one line."""
+    result = play(*arguments, inventory=inventory)
+    assert result.returncode != 0, result.stdout
+    assert set(re.findall(r"changed=(\d+)", result.stdout)) <= {"0"}, result.stdout
+    return " ".join((result.stdout + result.stderr).split())
+
+
+def settings(**values: object) -> tuple[str, str]:
+    return ("--extra-vars", json.dumps(values))
+
+
+def test_unknown_profile():
+    message = refused(*settings(gpunode_profile="qwen2.5-14b-instruct-awk"))
+    assert "Did you mean qwen2.5-14b-instruct-awq?" in message
+
+
+def test_profile_that_breaks_the_schema():
+    message = refused(*settings(gpunode_profile_overrides={"context": {"maximum": "a lot"}}))
+    assert "$.context.maximum" in message
+
+
+def test_port_in_use_by_a_process(host):
+    with host.sudo():
+        host.check_output("systemd-run --unit=squatter python3 -m http.server 8123")
+    try:
+        message = refused(*settings(gpunode_listen_port=8123))
+    finally:
+        host.check_output("systemctl stop squatter")
+    assert "Port 8123 of this node is in use already" in message
+    assert "python3" in message
+    assert "gpunode_listen_port" in message
+
+
+def test_port_in_use_by_another_container():
+    message = refused(*settings(vllm_project_name="second"))
+    assert "in use already, by the container vllm-server" in message
+
+
+def test_empty_inventory(tmp_path):
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {}\n")
+    assert "Copy inventory.example/ to inventory/" in refused(inventory=str(inventory))
+
+
+def test_node_that_offers_only_compose_v1(tmp_path):
+    """A real Debian 12, whose docker-compose is 1.29."""
+    inventory = tmp_path / "inventory" / "old" / "hosts.yml"
+    (inventory.parent / "group_vars").parent.mkdir(parents=True)
+    (inventory.parent / "group_vars").symlink_to(REPOSITORY / "inventory.example/demo/group_vars")
+    (tmp_path / ".bench").symlink_to(REPOSITORY / ".bench")
+    inventory.write_text("gpunodes: {hosts: {gpunode-debian12: }}\n")
+    message = refused(inventory=str(inventory))
+    assert "docker-compose 1.29" in message
+    assert "docker_package_source: docker" in message
+
+
+@pytest.mark.parametrize(
+    ("values", "fix"),
+    [
+        ({"vllm_image_source": "present"}, "Load it there, correct vllm_image, or set vllm_image_source"),
+        ({"vllm_image_source": "archive", "vllm_image_archive": "/srv/bench/absent.tar"}, "docker save --output"),
+    ],
+)
+def test_missing_image(values, fix):
+    image = f"toolserve-bench/absent:{uuid.uuid4().hex[:8]}"
+    message = refused(*settings(vllm_image=image, **values))
+    assert image in message
+    assert fix in message
+
+
+def test_image_that_no_registry_has():
+    """Only the registry can say this, so it comes after the files are written; nothing that runs is touched."""
+    image = f"registry.invalid/absent:{uuid.uuid4().hex[:8]}"
+    result = play("--tags", "vllm", *settings(vllm_image=image, vllm_image_source="pull"))
+    message = " ".join(result.stdout.split()) + result.stderr
+    assert result.returncode != 0
+    assert f"The image {image} could not be pulled" in message
+    assert "vllm_image_source archive" in message
+
+
+def test_missing_model_folder():
+    message = refused(*settings(vllm_model_path="/srv/bench/absent"))
+    assert "/srv/bench/absent/config.json does not exist on this node" in message
+
+
+def test_release_below_the_profile_floor():
+    assert "needs vLLM 0.32.0 or newer" in refused(*settings(vllm_release="0.9.2"))
+
+
+def test_extra_argument_that_undoes_the_profile():
+    message = refused(*settings(vllm_extra_arguments={"tool-call-parser": "hermes"}))
+    assert "gpunode_profile_overrides" in message
