@@ -8,7 +8,8 @@ export ANSIBLE_HOME ?= $(CURDIR)/.ansible
 BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint unit unit-newest-core pocket-model-sample molecule build pocket-model clean
+.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit unit-newest-core pocket-model-sample \
+  pocket-model molecule artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -19,21 +20,48 @@ demo: $(READY) ## Provision a node without a GPU and prove its tool calls (PARSE
 demo-down: $(READY) ## Remove the demo's node
 	@$(BENCH) demo-down
 
-check: lint unit ## Lint and unit tests: under a minute
+check: $(READY) ## Lint and unit tests: under a minute
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-ansible unit lint-python lint-docs
 
 test: check unit-newest-core pocket-model-sample molecule ## Everything: what CI runs
 
-lint: $(READY) ## All linters
-	ruff check . && ruff format --check .
-	yamllint .
+lint-ansible: $(READY)
+	yamllint --strict .
 	ansible-lint
-	mypy
+	for playbook in site.yml playbooks/*.yml; do \
+	  ansible-playbook --syntax-check -i inventory.example/hosts.yml $$playbook >/dev/null || exit; \
+	done
+
+lint-python: $(READY)
+	ruff check .
+	ruff format --check .
+	mypy plugins/module_utils tests/bench
+
+lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 	antsibull-changelog lint
 
-unit: $(READY) ## Unit tests and the syntax of every playbook
+unit: $(READY) ## Unit tests
 	pytest -q
-	for playbook in site.yml playbooks/*.yml; do ansible-playbook --syntax-check -i inventory.example/hosts.yml $$playbook || exit; done
+
+unit-newest-core: $(READY) ## Unit tests and playbook syntax under the newest ansible-core, where a Python for it is found
+	@tests/bench/newest_core.sh
+
+pocket-model-sample: $(READY) ## Does the committed pocket model still copy what it has never seen?
+	@$(BENCH) pocket-model evaluate.py --samples 25 --minimum 0.9
+
+pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README.md)
+	@$(BENCH) pocket-model train.py
+
+molecule: $(READY) ## The whole play on a systemd node: check, converge, idempotence, verify
+	@$(BENCH) prepare --with-collection
+	molecule test
+
+artifact: $(READY) ## Build the collection
+	ansible-galaxy collection build --force
+
+clean: $(READY) ## Remove the cached images of demo and tests
+	@$(BENCH) clean
 
 $(READY): pyproject.toml tests/bench/make_venv.py
 	@$(PYTHON) tests/bench/make_venv.py $(VENV)

@@ -78,7 +78,9 @@ class LookupModule(LookupBase):
         if "/" in term:
             path = Path(term).expanduser()
             if not path.is_file():
-                raise AnsibleError(f"The profile {term} does not exist: the path leads to no file. Correct gpunode_profile.")
+                raise AnsibleError(
+                    f"The profile {term} does not exist: the path leads to no file. Correct gpunode_profile."
+                )
             return path
         path = _FOLDER / f"{term}.yml"
         if not path.is_file():

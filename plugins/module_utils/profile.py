@@ -34,12 +34,16 @@ def checked(profile: Any, schema: Mapping[str, Any], source: str) -> Profile:
     :raises ProfileError: it does not conform; every problem is named with its place.
     """
     if not isinstance(profile, Mapping):
-        raise ProfileError(f"The profile {source} holds no mapping of settings. See profiles/pocket.yml for one that does.")
+        raise ProfileError(
+            f"The profile {source} holds no mapping of settings. See profiles/pocket.yml for one that does."
+        )
     problems = json_schema.errors(dict(profile), schema)
     problems += [] if problems else _contradictions(profile)
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise ProfileError(f"The profile {source} cannot be used:\n{listed}\nprofiles/schema.json says what each field means.")
+        raise ProfileError(
+            f"The profile {source} cannot be used:\n{listed}\nprofiles/schema.json says what each field means."
+        )
     return dict(profile)
 
 
@@ -53,5 +57,7 @@ def _contradictions(profile: Mapping[str, Any]) -> list[str]:
             f"in a context of {context['maximum']}"
         )
     if tool_calls.get("parser_plugin") is None and tool_calls["parser"].startswith("qwen_tools"):
-        found.append("$.tool_calls.parser_plugin: the parser qwen_tools comes from the plugin qwen_tools.py; name it here")
+        found.append(
+            "$.tool_calls.parser_plugin: the parser qwen_tools comes from the plugin qwen_tools.py; name it here"
+        )
     return found

@@ -150,7 +150,8 @@ def _notes(outcome: Outcome) -> list[str]:
 def _total(outcome: Outcome) -> str:
     counts = outcome.counts
     parts = [f"{counts[verdict]} {word}" for verdict, word in _VERDICTS if counts[verdict]]
-    return f"{len(outcome.results)} probes: {', '.join(parts) or 'none selected'}"
+    number = len(outcome.results)
+    return f"{number} probe{'' if number == 1 else 's'}: {', '.join(parts)}"
 
 
 def _wrapped(text: str, label: str = "") -> list[str]:

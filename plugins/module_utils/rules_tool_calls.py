@@ -18,16 +18,16 @@ TOKENS_OF_NO_TOOLS = 10
 
 def markup_left(outcome: Outcome) -> Cause | None:
     """The parser does not read what the model writes: the failure that this project began with."""
-    leaks = [
-        (answer, markup.family)
-        for answer in outcome.answers()
+    leaks = {
+        answer.request["stream"]: markup.family
+        for answer in reversed(outcome.answers())
         if answer.reply is not None
         if any(finding.name == "MarkupLeak" for finding in answer.findings)
         if (markup := find_markup(answer.reply.content, _tool_names(answer))) is not None
-    ]
+    }
     if not leaks:
         return None
-    answer, family = leaks[0]
+    family = leaks.get(False) or leaks[True]
     if not family.is_call:
         return Cause(
             f"{family.name} is left in the text of the answer",
@@ -35,12 +35,10 @@ def markup_left(outcome: Outcome) -> Cause | None:
             "Start vLLM with the --reasoning-parser of this model family.",
             LIKELY,
         )
-    if not any(
-        leaked is not answer and leaked.request["stream"] != answer.request["stream"] for leaked, _family in leaks
-    ):
-        plain = not answer.request["stream"]
+    leaking = {leaked.request["stream"] for leaked, _family in leaks}
+    if leaking != {asked.request["stream"] for asked in outcome.answers()}:
         return Cause(
-            f"{family.name} is left in the text, but only when {'not ' if plain else ''}streaming",
+            f"{family.name} is left in the text, but only when {'' if True in leaks else 'not '}streaming",
             "The server's tool call parser reads this format in one of the two modes only.",
             _parser_advice(family),
             LIKELY,

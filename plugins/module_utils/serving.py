@@ -22,7 +22,9 @@ def model_mount(profile: Mapping[str, Any]) -> str:
     return f"/models/{profile['served_name']}"
 
 
-def arguments(profile: Mapping[str, Any], extra: Mapping[str, Any] | None = None, local_model: bool = False) -> list[str]:
+def arguments(
+    profile: Mapping[str, Any], extra: Mapping[str, Any] | None = None, local_model: bool = False
+) -> list[str]:
     """vLLM's command line for a profile, the same for the same input.
 
     :param profile: a checked profile.

@@ -9,7 +9,7 @@ import argparse
 import shutil
 import sys
 
-from . import demo, engine, images
+from . import demo, engine, images, pocket_model
 from .console import BenchError, fail, say
 from .prepare import STATE, install_collection, prepare
 
@@ -22,12 +22,16 @@ def main() -> int:
     commands.add_parser("demo-down", help="remove the demo node")
     build = commands.add_parser("prepare", help="build the images that demo and tests need")
     build.add_argument("--with-collection", action="store_true", help="build and install the collection too")
+    pocket = commands.add_parser("pocket-model", help="run a script of tests/pocket_model in the vLLM image")
+    pocket.add_argument("script", choices=["train.py", "evaluate.py"])
+    pocket.add_argument("arguments", nargs=argparse.REMAINDER)
     commands.add_parser("clean", help="remove the images and the cache of the bench")
     arguments = parser.parse_args()
     actions = {
         "demo": lambda: demo.up(arguments.parser),
         "demo-down": demo.down,
         "prepare": lambda: _prepare(arguments.with_collection),
+        "pocket-model": lambda: pocket_model.run(engine.ensure(), arguments.script, arguments.arguments),
         "clean": _clean,
     }
     try:

@@ -12,6 +12,7 @@ import socket
 import urllib.request
 from pathlib import Path
 
+import docker
 from docker.errors import NotFound
 
 from . import engine
@@ -50,7 +51,9 @@ def down() -> int:
     """Remove the demo's node and its data; the engine and the cached images stay."""
     client = engine.connect()
     if client is None:
-        raise BenchError("No Docker engine answers, so there is nothing that could be removed. Start it first: make demo")
+        raise BenchError(
+            "No Docker engine answers, so there is nothing that could be removed. Start it first: make demo"
+        )
     with step(f"Removing the container {_NODE} and its Docker data"):
         if playbook("tests/bench/destroy_nodes.yml", _INVENTORY, quiet=True) != 0:
             raise BenchError("The node could not be removed; Ansible's output is above.")
@@ -59,7 +62,7 @@ def down() -> int:
     return 0
 
 
-def _refuse_foreign_port(client: engine.docker.DockerClient) -> None:
+def _refuse_foreign_port(client: docker.DockerClient) -> None:
     try:
         if client.containers.get(_NODE).status == "running":
             return

@@ -83,7 +83,9 @@ def _start() -> docker.DockerClient:
         log_hint = str(log)
         with log.open("ab") as output:
             # No service manager here: the engine runs on by itself after the bench has ended.
-            subprocess.Popen(["dockerd"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+            subprocess.Popen(
+                ["dockerd"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
         say(f"    no systemd here: started dockerd by hand (log: {log})")
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:

@@ -40,10 +40,17 @@ def build(client: docker.DockerClient, name: str, context: Path, base: str, minu
 
     :raises BenchError: the build failed; the message ends with the engine's last lines.
     """
-    ticker, tail = Ticker(), []
+    ticker = Ticker()
+    tail: list[str] = []
     with step(f"Building {name} (about {minutes} min)"):
         events = client.api.build(
-            path=str(context), tag=name, buildargs={"BASE": base}, labels={LABEL: "1"}, rm=True, forcerm=True, decode=True
+            path=str(context),
+            tag=name,
+            buildargs={"BASE": base},
+            labels={LABEL: "1"},
+            rm=True,
+            forcerm=True,
+            decode=True,
         )
         for event in events:
             text = event.get("stream") or event.get("status") or ""
@@ -59,7 +66,6 @@ def remove_all(client: docker.DockerClient) -> list[str]:
     """Remove every image that the bench has built; returns their names."""
     removed = []
     for image in client.images.list(filters={"label": LABEL}):
-        client.images.remove(image.id, force=True)
+        client.images.remove(str(image.id), force=True)
         removed.extend(image.tags)
     return removed
-

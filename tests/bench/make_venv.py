@@ -7,6 +7,8 @@
 Usage: python3 tests/bench/make_venv.py FOLDER [GROUP]
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
@@ -17,7 +19,8 @@ PIP = "pip==26.3"
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
-def main(folder, group):
+def main(folder: str, group: str) -> str | None:
+    """What went wrong, or None."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST and group == "dev":
         return (
             f"This is Python {sys.version.split()[0]} ({sys.executable}); Ansible's controller needs 3.11 to 3.13 here.\n"
@@ -43,7 +46,7 @@ def main(folder, group):
     return None
 
 
-def _ensure_venv_module():
+def _ensure_venv_module() -> str | None:
     try:
         import ensurepip  # noqa: F401 - Debian keeps it in a package of its own
         import venv  # noqa: F401
@@ -54,9 +57,10 @@ def _ensure_venv_module():
     package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print(f"==> Python has no venv module: installing {package}", flush=True)
-        if subprocess.call(["apt-get", "update", "-qq"]) == 0 and subprocess.call(
-            ["apt-get", "install", "-y", "-qq", package]
-        ) == 0:
+        if (
+            subprocess.call(["apt-get", "update", "-qq"]) == 0
+            and subprocess.call(["apt-get", "install", "-y", "-qq", package]) == 0
+        ):
             return None
     return f"Python has no venv module. Install it, then try again: sudo apt-get install {package}"
 

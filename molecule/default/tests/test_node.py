@@ -41,7 +41,10 @@ def test_container_is_healthy_and_was_never_restarted(host):
 
 
 def test_parser_and_template_are_mounted_read_only(host):
-    mounts = {mount["Destination"]: mount for mount in json.loads(host.check_output("docker inspect vllm-server"))[0]["Mounts"]}
+    mounts = {
+        mount["Destination"]: mount
+        for mount in json.loads(host.check_output("docker inspect vllm-server"))[0]["Mounts"]
+    }
     for folder in ("/opt/gpunode/tool_parsers", "/opt/gpunode/chat_templates", "/models/pocket"):
         assert mounts[folder]["RW"] is False
 

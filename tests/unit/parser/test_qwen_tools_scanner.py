@@ -91,6 +91,15 @@ def test_escapes_are_never_torn_apart(encoded: bool) -> None:
     assert sent == arguments
 
 
+@pytest.mark.parametrize("word", ["null", "{}", "}", "true", "<tools>", "</tools>", "```json", '\\"', "type", "12"])
+def test_a_piece_of_a_string_means_nothing(word: str) -> None:
+    scanner = PLUGIN.ToolCallScanner()
+    head, tail = '<tools>{"name": "f", "parameters": {"a": "', '"}}</tools>'
+    events = [event for piece in (head, word, word, tail) for event in scanner.feed(piece)]
+    assert arguments_of(events) == f'{{"a": "{word}{word}"}}'
+    assert events[-1] == PLUGIN.CallFinished()
+
+
 def test_control_characters_and_raw_surrogates_become_escapes() -> None:
     scanner = PLUGIN.ToolCallScanner()
     events = scanner.feed('<tools>{"name": "f", "arguments": {"a": "\n\t\x00\x1f\ud83d\x7f"}}</tools>')

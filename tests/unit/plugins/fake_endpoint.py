@@ -260,11 +260,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, "application/json", json.dumps(document).encode())
 
     def _send(self, status: int, content_type: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(ConnectionError):  # a client that has given up is none of our business
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
 
 # Ways to be wrong, each with the real-life fault that looks like this.

@@ -493,7 +493,7 @@ class CallReader:
         self._decide()
 
     def _check_arguments(self, reader: JsonReader | QuotedJsonReader) -> None:
-        if reader.output == ["null"]:
+        if reader.done and reader.output == ["null"]:
             self._arguments = reader = _empty_object()
         if self._may_be_schema and reader.confirmed:
             self._look_for_schema(reader)

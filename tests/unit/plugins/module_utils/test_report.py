@@ -102,6 +102,15 @@ def test_the_longest_class_fits_into_the_table(serve: Serve) -> None:
     assert "WrongFinishReason  WrongFinishReason  fail" in text
 
 
+def test_a_bar_in_a_cell_does_not_break_the_table() -> None:
+    built = report.Report("title", [("T1", "a | b", "-", "-", "pass")], "", "", [], [], "1 probe: 1 passed")
+    assert "| T1 | a \\| b | - | - | pass |\n" in report.as_markdown(built)
+
+
+def test_one_probe_is_one_probe(serve: Serve) -> None:
+    assert told(serve(), probes=["T9"])[0].endswith("\n1 probe: 1 passed")
+
+
 def test_nothing_there(dead_url: str) -> None:
     text, _markdown = told(FakeEndpoint(url=dead_url))
     assert "model unknown, server version unknown" in text

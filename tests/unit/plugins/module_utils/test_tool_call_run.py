@@ -408,8 +408,19 @@ def test_other_wording_is_no_difference(serve: Serve) -> None:
     assert check(serve(spoil=spoil)).passed
 
 
+def test_free_arguments_may_differ(serve: Serve) -> None:
+    def spoil(request: Any, answer: Answer) -> Answer:
+        mode = str(request["stream"])
+        return replace(answer, calls=tuple((name, text.replace("Runs it", mode)) for name, text in answer.calls))
+
+    assert check(serve(spoil=spoil)).passed
+
+
 def test_parallel_calls_may_come_in_any_order(serve: Serve) -> None:
-    assert check(serve(spoil=lambda request, answer: replace(answer, calls=answer.calls[::-1]))).passed
+    def spoil(request: Any, answer: Answer) -> Answer:
+        return replace(answer, calls=answer.calls[:: -1 if request["stream"] else 1])
+
+    assert check(serve(spoil=spoil)).passed
 
 
 def test_text_beside_a_call_is_fine(serve: Serve) -> None:
@@ -471,6 +482,18 @@ def test_without_streaming_nothing_is_streamed(serve: Serve) -> None:
     endpoint = serve()
     assert check(endpoint, capabilities={"streaming": False}).passed
     assert not any(request["stream"] for request in endpoint.requests)
+
+
+def test_a_leak_is_not_called_one_of_streaming_only_where_nothing_else_was_asked(serve: Serve) -> None:
+    outcome = check(serve(spoil=fake.markup_left("tools")), capabilities={"streaming": False})
+    assert "tool_calls lacks it" in first_cause(outcome)
+
+
+def test_what_was_not_asked_keeps_the_check_from_passing(serve: Serve) -> None:
+    outcome = check(serve(), probes=["T1", "T2"])
+    assert outcome.passed
+    outcome.results[1].verdict = "inconclusive"
+    assert not outcome.passed
 
 
 def test_all_skipped_proves_nothing(serve: Serve) -> None:
