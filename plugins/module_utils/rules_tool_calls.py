@@ -18,16 +18,17 @@ TOKENS_OF_NO_TOOLS = 10
 
 def markup_left(outcome: Outcome) -> Cause | None:
     """The parser does not read what the model writes: the failure that this project began with."""
-    leaks = {
-        answer.request["stream"]: markup.family
-        for answer in reversed(outcome.answers())
+    leaks = [
+        (answer.request["stream"], markup.family)
+        for answer in outcome.answers()
         if answer.reply is not None
         if any(finding.name == "MarkupLeak" for finding in answer.findings)
         if (markup := find_markup(answer.reply.content, _tool_names(answer))) is not None
-    }
+    ]
     if not leaks:
         return None
-    family = leaks.get(False) or leaks[True]
+    leaks = [leak for leak in leaks if leak[1].is_call] or leaks  # calls matter more than reasoning
+    family = leaks[0][1]
     if not family.is_call:
         return Cause(
             f"{family.name} is left in the text of the answer",
@@ -35,10 +36,10 @@ def markup_left(outcome: Outcome) -> Cause | None:
             "Start vLLM with the --reasoning-parser of this model family.",
             LIKELY,
         )
-    leaking = {leaked.request["stream"] for leaked, _family in leaks}
-    if leaking != {asked.request["stream"] for asked in outcome.answers()}:
+    leaking = {stream for stream, _family in leaks}
+    if leaking != {answer.request["stream"] for answer in outcome.answers()}:
         return Cause(
-            f"{family.name} is left in the text, but only when {'' if True in leaks else 'not '}streaming",
+            f"{family.name} is left in the text, but only when {'' if True in leaking else 'not '}streaming",
             "The server's tool call parser reads this format in one of the two modes only.",
             _parser_advice(family),
             LIKELY,

@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import urllib.request
-from pathlib import Path
 
 import docker
 from docker.errors import NotFound
@@ -75,8 +74,8 @@ def _refuse_foreign_port(client: docker.DockerClient) -> None:
             probe.bind(("127.0.0.1", _PORT))
         except OSError as error:
             raise BenchError(
-                f"Port {_PORT} of this machine is in use ({error.strerror}). Stop what listens there, or choose another:\n"
-                "make demo DEMO_PORT=8001"
+                f"Port {_PORT} of this machine is in use ({error.strerror}).\n"
+                "Stop what listens there, or choose another: make demo DEMO_PORT=8001"
             ) from error
 
 
@@ -88,6 +87,7 @@ def _show_report() -> None:
 
 def _show_hints() -> None:
     url = f"http://127.0.0.1:{_PORT}/v1"
+    request = STATE / "request.json"
     try:
         urllib.request.urlopen(f"{url}/models", timeout=5).close()
     except OSError:
@@ -103,12 +103,11 @@ def _show_hints() -> None:
     }
     message = {"role": "user", "content": "Read the file /srv/demo/hello-42.txt."}
     body = json.dumps({"model": "pocket", "messages": [message], "tools": [tool], "temperature": 0})
-    request = Path(STATE / "request.json")
     request.write_text(body + "\n")
     say(
         f"""
 The endpoint runs on: {url}  (model: pocket)
-  ask it        curl -s {url}/chat/completions -H 'Content-Type: application/json' -d @{request.relative_to(STATE.parent)}
+  ask it        curl -s -H 'Content-Type: application/json' -d @.bench/{request.name} {url}/chat/completions
   its log       docker exec {_NODE} docker logs --tail 50 -f vllm-server
   a shell       docker exec -it {_NODE} bash
   prove again   .venv/bin/ansible-playbook -i {_INVENTORY} playbooks/verify.yml

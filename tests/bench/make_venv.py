@@ -23,8 +23,8 @@ def main(folder: str, group: str) -> str | None:
     """What went wrong, or None."""
     if not OLDEST <= sys.version_info[:2] <= NEWEST and group == "dev":
         return (
-            f"This is Python {sys.version.split()[0]} ({sys.executable}); Ansible's controller needs 3.11 to 3.13 here.\n"
-            "Name another one: make PYTHON=python3.12 <target>"
+            f"This is Python {sys.version.split()[0]} ({sys.executable}).\n"
+            "Ansible's controller needs 3.11 to 3.13 here; name another one: make PYTHON=python3.12 <target>"
         )
     problem = _ensure_venv_module()
     if problem:
@@ -41,7 +41,7 @@ def main(folder: str, group: str) -> str | None:
     ):
         if subprocess.call(command, stdin=subprocess.DEVNULL) != 0:
             shutil.rmtree(folder, ignore_errors=True)
-            return f"{' '.join(command)} failed; its messages are above. Check the network and pip's index, then try again."
+            return f"{' '.join(command)} failed (see above). Check the network and pip's index, then try again."
     print(f"    done in {time.monotonic() - start:.0f} s", flush=True)
     return None
 

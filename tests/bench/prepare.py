@@ -36,8 +36,8 @@ def prepare() -> docker.DockerClient:
 
 def install_collection() -> None:
     """Build the collection and install the artifact into .bench/collections, as a user gets it."""
-    with step("Building the collection and installing the artifact"):
-        with tempfile.TemporaryDirectory(prefix="toolserve-bench-") as folder:
-            galaxy("collection", "build", "--output-path", folder)
-            (artifact,) = Path(folder).glob("*.tar.gz")
-            galaxy("collection", "install", str(artifact), "--force", "--no-deps", "-p", str(STATE / "collections"))
+    title = "Building the collection and installing the artifact"
+    with step(title), tempfile.TemporaryDirectory(prefix="toolserve-bench-") as folder:
+        galaxy("collection", "build", "--output-path", folder)
+        (artifact,) = Path(folder).glob("*.tar.gz")
+        galaxy("collection", "install", str(artifact), "--force", "--no-deps", "-p", str(STATE / "collections"))

@@ -338,6 +338,19 @@ FAULTS: dict[str, tuple[dict[str, Any], set[str], str, set[tuple[str, str]], str
         both("MarkupLeak"),
         "--reasoning-parser",
     ),
+    "reasoning and a call left": (
+        {
+            "spoil": lambda request, answer: (
+                fake.markup_left("tools")(request, answer)
+                if answer.calls
+                else Answer(f"<think>so</think>{answer.content}")
+            )
+        },
+        {probe.id for probe in PROBES},
+        "T3-read",
+        both("MarkupLeak", "MissingToolCalls"),
+        "hermes reads only <tool_call>",
+    ),
     "leak only in the stream": (
         {"spoil": lambda request, answer: fake.markup_left("tools")(request, answer) if request["stream"] else answer},
         ASKING_FOR_CALLS,
