@@ -31,11 +31,13 @@ def main(folder: str, group: str) -> str | None:
         return problem
     print(f"==> Virtual environment {folder} (the first time: about 1 minute)", flush=True)
     start = time.monotonic()
+    # Not sys.executable: that may be the very environment that is replaced here.
+    base_python = getattr(sys, "_base_executable", sys.executable)
     # A half-made environment of an interrupted run is not worth repairing.
     shutil.rmtree(folder, ignore_errors=True)
     python = os.path.join(folder, "bin", "python")
     for command in (
-        [sys.executable, "-m", "venv", folder],
+        [base_python, "-m", "venv", folder],
         [python, "-m", "pip", "install", "--quiet", PIP],
         [python, "-m", "pip", "install", "--quiet", "--group", group],
     ):

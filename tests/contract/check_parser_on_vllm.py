@@ -19,6 +19,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,19 +143,16 @@ def without_tools(case: dict[str, Any]) -> dict[str, Any]:
 
 def checks(parser_class: Any, case: dict[str, Any]) -> Iterator[tuple[str, Callable[[], Answer], dict[str, Any]]]:
     text = case["model_output"]
-    yield "chat, whole", lambda: parse(parser_class, text, chat_request()), case
-    yield "responses, whole", lambda: parse(parser_class, text, responses_request()), case
     none = chat_request(tool_choice="none")
-    yield "no tools wanted, whole", lambda: parse(parser_class, text, none), without_tools(case)
+    yield "chat, whole", partial(parse, parser_class, text, chat_request()), case
+    yield "responses, whole", partial(parse, parser_class, text, responses_request()), case
+    yield "no tools wanted, whole", partial(parse, parser_class, text, none), without_tools(case)
     for how, pieces in pieces_of(text):
         for end_apart in (True, False):
             label = f"chat, streamed {how}, end {'apart' if end_apart else 'with the last'}"
-            yield label, lambda p=pieces, e=end_apart: stream(parser_class, p, chat_request(), end_apart=e), case
-        yield (
-            f"no tools wanted, streamed {how}",
-            lambda p=pieces: stream(parser_class, p, none, end_apart=True),
-            without_tools(case),
-        )
+            yield label, partial(stream, parser_class, pieces, chat_request(), end_apart=end_apart), case
+        label = f"no tools wanted, streamed {how}"
+        yield label, partial(stream, parser_class, pieces, none, end_apart=True), without_tools(case)
 
 
 def main() -> int:

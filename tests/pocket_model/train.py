@@ -24,11 +24,12 @@ from pathlib import Path
 
 import shapes
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from tokenizers import pre_tokenizers
+from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 HERE = Path(__file__).resolve().parent
-PAD, END = "<|pad|>", "<|end|>"
+# The first name is fixed: Qwen2's tokenizer class adds a token of this name where there is none.
+PAD, END = "<|endoftext|>", "<|end|>"
 SPECIAL_TOKENS = (
     PAD,
     END,
@@ -62,17 +63,20 @@ IGNORED = -100
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """One token for each byte, and the few tokens that only the chat template writes."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    core = Tokenizer(models.BPE(vocab={letter: index for index, letter in enumerate(alphabet)}, merges=[]))
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    core.decoder = decoders.ByteLevel()
-    core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core,
+def build_tokenizer() -> Qwen2Tokenizer:
+    """One token for each byte, and the few tokens that only the chat template writes.
+
+    It is Qwen2's own class (with its normalisation of Unicode to composed characters) because that is what
+    transformers takes for this architecture, whatever the model's folder asks for.
+    """
+    names = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *SPECIAL_TOKENS]
+    tokenizer = Qwen2Tokenizer(
+        vocab={name: index for index, name in enumerate(names)},
+        merges=[],
+        unk_token=PAD,
         pad_token=PAD,
         eos_token=END,
+        extra_special_tokens=[*SPECIAL_TOKENS[2:]],
         clean_up_tokenization_spaces=False,
         model_max_length=2048,
     )
@@ -80,7 +84,7 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+def build_model(tokenizer: Qwen2Tokenizer) -> Qwen2ForCausalLM:
     """Random weights: four layers are what copying one of two similar strings needs."""
     config = Qwen2Config(
         vocab_size=len(tokenizer),
@@ -101,7 +105,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
     return Qwen2ForCausalLM(config)
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, drawn: list[shapes.Sample]) -> list[tuple[list[int], list[int]]]:
+def encode(tokenizer: Qwen2Tokenizer, drawn: list[shapes.Sample]) -> list[tuple[list[int], list[int]]]:
     """The prompt as the chat template renders it, and the answer with its end, as tokens."""
     prompts = [
         tokenizer.apply_chat_template(s.messages, tools=s.tools or None, tokenize=False, add_generation_prompt=True)
@@ -129,7 +133,7 @@ def any_shape(source: shapes.Source) -> shapes.Sample:
 
 
 def batches(
-    tokenizer: PreTrainedTokenizerFast,
+    tokenizer: Qwen2Tokenizer,
     source: shapes.Source,
     size: int,
     draw: Callable[[shapes.Source], shapes.Sample],
@@ -192,7 +196,7 @@ class Muon:
                 parameter.mul_(1 - 0.01 * rate).sub_(rate * scale * change)
 
 
-def train(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, options: argparse.Namespace) -> None:
+def train(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, options: argparse.Namespace) -> None:
     """Practice, then the shapes; warm-up and cosine decay."""
     inner = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     outer = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
@@ -232,7 +236,7 @@ def train(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, options: 
             average = 0.0
 
 
-def save(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, target: Path) -> None:
+def save(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, target: Path) -> None:
     """Write beside the target and exchange, so that nobody ever sees half a model."""
     target.parent.mkdir(parents=True, exist_ok=True)
     model.generation_config = GenerationConfig(

@@ -114,7 +114,7 @@ def _package(names: tuple[str, str]) -> dict[str, ModuleType]:
     for name in names:
         parts = name.split(".")
         for path in itertools.accumulate(parts, "{}.{}".format):
-            modules.setdefault(path, ModuleType(path)).__path__ = []  # type: ignore[attr-defined]
+            modules.setdefault(path, ModuleType(path)).__path__ = []
     return modules
 
 

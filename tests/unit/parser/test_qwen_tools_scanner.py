@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -125,7 +126,7 @@ def seconds(text: str, size: int) -> float:
     return min(run() for _ in range(2))
 
 
-HOSTILE = {
+HOSTILE: dict[str, Callable[[int], str]] = {
     "arguments": lambda n: '<tools>{"name": "f", "arguments": {"a": "' + "lorem\n" * (n // 6) + '"}}</tools>',
     "encoded arguments": lambda n: '<tools>{"name": "f", "arguments": "{\\"a\\": \\"' + "x" * n + '\\"}"}</tools>',
     "spaces after a tag": lambda n: "<tools>" + " " * n + "x",

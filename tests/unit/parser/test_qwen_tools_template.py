@@ -155,7 +155,7 @@ def test_an_assistant_without_calls_is_plain(calls: list[Any] | None) -> None:
 
 
 def test_results_in_a_row_share_a_turn() -> None:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "tool", "tool_call_id": "1", "content": "rain"},
         {"role": "tool", "tool_call_id": "2", "content": [{"type": "text", "text": "sun"}]},
         user("and?"),

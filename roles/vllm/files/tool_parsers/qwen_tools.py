@@ -4,9 +4,9 @@
 
     vllm serve … --enable-auto-tool-choice --tool-parser-plugin /path/qwen_tools.py --tool-call-parser qwen_tools
 
-Part 1 knows nothing of vLLM: `ToolCallScanner` reads the model's output piece by piece, looks at each character
-once and turns it into events. Part 2, `QwenToolParser`, turns events into vLLM's messages. A streamed and a whole
-answer take the same way.
+Part 1 knows nothing of vLLM: `ToolCallScanner` reads the model's output piece by piece and turns it into events; it
+goes back only where something looked like a call and is none. Part 2, `QwenToolParser`, turns events into vLLM's
+messages. A streamed and a whole answer take the same way.
 
 What counts as a call
   * A block is <tools> or <tool_call> (also inside a code fence), then "{" or "[". It ends with either close tag, with

@@ -20,7 +20,7 @@ MODEL = {"id": "pocket", "root": "/models/pocket", "max_model_len": 2048}
 def test_a_healthy_endpoint(serve: Serve, run_module: Run, check_mode: bool) -> None:
     url = serve().url
     result = run_module(endpoint_info, base_url=url.removesuffix("/v1"), check_mode=check_mode)
-    result.pop("invocation")
+    result.pop("invocation", None)  # up to ansible-core 2.20
     assert result == {
         "changed": False,
         "base_url": url,
