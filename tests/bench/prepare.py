@@ -27,7 +27,7 @@ def prepare() -> docker.DockerClient:
             "node_images": {release: node_image.ensure(client, release) for release in ("12", "13")},
             "vllm_image": image,
             "vllm_archive": str(archive),
-            "pocket_model": str(REPOSITORY / "tests/pocket_model/model"),
+            "pocket_model": str(REPOSITORY / "tests/pocket_model"),
         }
     STATE.mkdir(exist_ok=True)
     (STATE / "bench.json").write_text(json.dumps(facts, indent=2) + "\n")
