@@ -34,14 +34,10 @@ def up(parser: str) -> int:
     with step(f"Node {_NODE}"):
         if playbook("tests/bench/create_nodes.yml", _INVENTORY, quiet=True) != 0:
             raise BenchError("The node container did not start; Ansible's output is above.")
-    shutil.rmtree(_REPORT, ignore_errors=True)
-    settings = {
-        "gpunode_profile_overrides": {"tool_calls": {"parser": parser, "parser_plugin": _PARSERS.get(parser)}},
-        "verify_report_dir": str(_REPORT),
-    }
+    tool_calls = {"parser": parser, "parser_plugin": _PARSERS.get(parser)}
+    settings = {"gpunode_profile_overrides": {"tool_calls": tool_calls}, "verify_report_dir": str(_REPORT)}
     say("==> ansible-playbook site.yml")
     code = playbook("site.yml", _INVENTORY, "-e", json.dumps(settings))
-    _show_report()
     _show_hints()
     return code
 
@@ -79,12 +75,6 @@ def _refuse_foreign_port(client: docker.DockerClient) -> None:
             ) from error
 
 
-def _show_report() -> None:
-    report = _REPORT / f"{_NODE}.txt"
-    if report.exists():
-        say("\n" + report.read_text())
-
-
 def _show_hints() -> None:
     url = f"http://127.0.0.1:{_PORT}/v1"
     request = STATE / "request.json"
@@ -106,6 +96,7 @@ def _show_hints() -> None:
     request.write_text(body + "\n")
     say(
         f"""
+The report as files: {_REPORT.relative_to(STATE.parent)}/{_NODE}.json, .md
 The endpoint runs on: {url}  (model: pocket)
   ask it        curl -s -H 'Content-Type: application/json' -d @.bench/{request.name} {url}/chat/completions
   its log       docker exec {_NODE} docker logs --tail 50 -f vllm-server

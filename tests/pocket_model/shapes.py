@@ -55,12 +55,12 @@ OTHER_TOOLS = (
     "invalid read_file write_file readfile reader edit_file bash_output run weather get_time"
 ).split()
 WORDS = (
-    "the a of and in to is on for with by at from one two three four five red green blue white black small big old "
+    "the a of and is on for by at from one two three four five red green blue white black small big old "
     "new good bad house tree river city road door window table chair paper pen book page line word letter number "
     "file folder path disk memory server client driver kernel model token prompt answer question reply error "
     "warning status report summary title list item key value name user group host port node cluster network "
     "cable light water fire earth wind stone sand snow rain sun moon star cat dog bird fish horse apple bread "
-    "milk salt sugar morning evening night day week month year time clock game music song story letter hello "
+    "milk salt sugar morning evening night day week month year time clock game music song story hello "
     "world test data log main config setup build deploy start stop run make find open close first last next "
     "left right up down over under fast slow hot cold true false null alpha beta gamma delta we you they it"
 ).split()
@@ -159,7 +159,7 @@ class Source:
         high = max(low, round(low + (high - low) * self.scale))
         if self.edges:
             return self.rng.choice((low, high))
-        if self.rng.random() < 0.4:
+        if self.rng.random() < 0.25:
             return self.rng.randint(low, high)
         return self.rng.randint(low, self.rng.randint(low, high))
 
@@ -200,7 +200,8 @@ class Source:
         rng = self.rng
         target = self.length(3, 100)
         count = min(rng.randint(1, 8), max(1, target // 3))
-        path = "/".join(self._segment(max(1, target // count + rng.randint(-2, 2))) for _ in range(count))
+        segments = (self._segment(max(1, target // count + rng.randint(-2, 2))) for _ in range(count))
+        path = "/".join(dict.fromkeys(segments))
         if rng.random() < 0.4:
             path += "." + rng.choice(EXTENSIONS)
         start = rng.random()
@@ -461,7 +462,7 @@ def _offer(source: Source, needed: set[str], without: set[str]) -> list[Tool]:
     if source.edges:
         extra = rng.choice((0, 15 - len(names)))
     else:
-        extra = 0 if rng.random() < 0.35 else rng.randint(1, min(15 - len(names), rng.choice((2, 4, 9))))
+        extra = 0 if rng.random() < 0.5 else rng.randint(1, min(15 - len(names), rng.choice((2, 4, 9))))
     names = list(dict.fromkeys([*names, *(source.tool_name() for _ in range(extra))]))
     rng.shuffle(names)
     return [tool(name) for name in names]

@@ -54,8 +54,7 @@ def test_profile_that_breaks_the_schema():
 
 
 def test_port_in_use_by_a_process(host):
-    with host.sudo():
-        host.check_output("systemd-run --unit=squatter python3 -m http.server 8123")
+    host.check_output("systemd-run --unit=squatter python3 -m http.server 8123")
     try:
         message = refused(*settings(gpunode_listen_port=8123))
     finally:
@@ -79,10 +78,10 @@ def test_empty_inventory(tmp_path):
 def test_node_that_offers_only_compose_v1(tmp_path):
     """A real Debian 12, whose docker-compose is 1.29."""
     inventory = tmp_path / "inventory" / "old" / "hosts.yml"
-    (inventory.parent / "group_vars").parent.mkdir(parents=True)
+    inventory.parent.mkdir(parents=True)
     (inventory.parent / "group_vars").symlink_to(REPOSITORY / "inventory.example/demo/group_vars")
     (tmp_path / ".bench").symlink_to(REPOSITORY / ".bench")
-    inventory.write_text("gpunodes: {hosts: {gpunode-debian12: }}\n")
+    inventory.write_text("bench_nodes: {children: {gpunodes: {hosts: {gpunode-debian12: }}}}\n")
     message = refused(inventory=str(inventory))
     assert "docker-compose 1.29" in message
     assert "docker_package_source: docker" in message

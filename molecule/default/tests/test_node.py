@@ -12,6 +12,15 @@ import yaml
 PROJECT = "/opt/vllm"
 
 
+def own_address(host) -> str:
+    """The node's address, not one of the bridges that Docker has made."""
+    return host.check_output("ip -4 -oneline address show dev eth0").split()[3].split("/")[0]
+
+
+def inspected(host) -> dict:
+    return json.loads(host.check_output("docker inspect vllm-server"))[0]
+
+
 def test_docker_engine_runs_and_starts_at_boot(host):
     docker = host.service("docker")
     assert docker.is_running
@@ -23,8 +32,7 @@ def test_docker_has_compose_v2(host):
 
 
 def test_container_logs_are_bounded(host):
-    container = json.loads(host.check_output("docker inspect vllm-server"))[0]
-    log = container["HostConfig"]["LogConfig"]
+    log = inspected(host)["HostConfig"]["LogConfig"]
     assert log["Type"] == "json-file"
     assert log["Config"] == {"max-size": "50m", "max-file": "5"}
 
@@ -35,16 +43,13 @@ def test_secrets_file_is_private(host):
 
 
 def test_container_is_healthy_and_was_never_restarted(host):
-    container = json.loads(host.check_output("docker inspect vllm-server"))[0]
+    container = inspected(host)
     assert container["State"]["Status"] == "running"
     assert container["RestartCount"] == 0
 
 
 def test_parser_and_template_are_mounted_read_only(host):
-    mounts = {
-        mount["Destination"]: mount
-        for mount in json.loads(host.check_output("docker inspect vllm-server"))[0]["Mounts"]
-    }
+    mounts = {mount["Destination"]: mount for mount in inspected(host)["Mounts"]}
     for folder in ("/opt/gpunode/tool_parsers", "/opt/gpunode/chat_templates", "/models/pocket"):
         assert mounts[folder]["RW"] is False
 
@@ -57,7 +62,7 @@ def test_command_line_has_the_tool_flags(host):
 
 
 def test_api_is_published_on_one_address_only(host):
-    address = host.check_output("hostname -I").split()[0]
+    address = own_address(host)
     listeners = host.check_output("ss --no-header --listening --tcp --numeric sport = :8000").split()
     assert f"{address}:8000" in listeners
     assert "0.0.0.0:8000" not in listeners
@@ -66,7 +71,7 @@ def test_api_is_published_on_one_address_only(host):
 
 def test_a_tool_call_arrives(host):
     """Once more without any code of ours between vLLM and this assertion."""
-    address = host.check_output("hostname -I").split()[0]
+    address = own_address(host)
     request = {
         "model": "pocket",
         "temperature": 0,
