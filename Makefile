@@ -8,7 +8,7 @@ export ANSIBLE_HOME ?= $(CURDIR)/.ansible
 BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit unit-newest-core pocket-model-sample \
+.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit sanity unit-newest-core pocket-model-sample \
   pocket-model molecule artifact clean
 
 help: ## Show this list
@@ -23,7 +23,7 @@ demo-down: $(READY) ## Remove the demo's node
 check: $(READY) ## Lint and unit tests: under a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-ansible unit lint-python lint-docs
 
-test: check unit-newest-core pocket-model-sample molecule ## Everything: what CI runs
+test: check sanity unit-newest-core pocket-model-sample molecule ## Everything: what CI runs
 
 lint-ansible: $(READY)
 	yamllint --strict .
@@ -43,6 +43,9 @@ lint-docs: $(READY)
 
 unit: $(READY) ## Unit tests
 	pytest -q
+
+sanity: $(READY) ## ansible-test sanity
+	@$(BENCH) sanity
 
 unit-newest-core: $(READY) ## Unit tests and playbook syntax under the newest ansible-core, where a Python for it is found
 	@tests/bench/newest_core.sh

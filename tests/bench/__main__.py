@@ -9,7 +9,7 @@ import argparse
 import shutil
 import sys
 
-from . import demo, engine, images, pocket_model
+from . import demo, engine, images, pocket_model, sanity
 from .console import BenchError, fail, say
 from .prepare import STATE, install_collection, prepare
 
@@ -25,6 +25,7 @@ def main() -> int:
     pocket = commands.add_parser("pocket-model", help="run a script of tests/pocket_model in the vLLM image")
     pocket.add_argument("script", choices=["train.py", "evaluate.py"])
     pocket.add_argument("arguments", nargs=argparse.REMAINDER)
+    commands.add_parser("sanity", help="run ansible-test sanity on a copy of what the collection ships")
     commands.add_parser("clean", help="remove the images and the cache of the bench")
     arguments = parser.parse_args()
     actions = {
@@ -32,6 +33,7 @@ def main() -> int:
         "demo-down": demo.down,
         "prepare": lambda: _prepare(arguments.with_collection),
         "pocket-model": lambda: pocket_model.run(engine.ensure(), arguments.script, arguments.arguments),
+        "sanity": sanity.run,
         "clean": _clean,
     }
     try:
