@@ -6,32 +6,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import uuid
 from pathlib import Path
 
 import pytest
-
-REPOSITORY = Path(__file__).parents[3]
-INVENTORY = str(REPOSITORY / "molecule/inventory/hosts.yml")
+from playing import INVENTORY, inventory_of, play
 
 
-def play(*arguments: str, inventory: str = INVENTORY) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["ansible-playbook", "-i", inventory, "toolserve.gpunode.site", *arguments],
-        cwd=REPOSITORY / "molecule",
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".bench/collections"), "ANSIBLE_NOCOLOR": "1"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def refused(*arguments: str, inventory: str = INVENTORY) -> str:
+def refused(*arguments: str, inventory: Path = INVENTORY) -> str:
     """What the play says when it fails without having changed anything, on one line."""
     result = play(*arguments, inventory=inventory)
     assert result.returncode != 0, result.stdout
@@ -72,17 +55,12 @@ def test_port_in_use_by_another_container():
 def test_empty_inventory(tmp_path):
     inventory = tmp_path / "hosts.yml"
     inventory.write_text("all: {}\n")
-    assert "Copy inventory.example/ to inventory/" in refused(inventory=str(inventory))
+    assert "Copy inventory.example/ to inventory/" in refused(inventory=inventory)
 
 
 def test_node_that_offers_only_compose_v1(tmp_path):
     """A real Debian 12, whose docker-compose is 1.29."""
-    inventory = tmp_path / "inventory" / "old" / "hosts.yml"
-    inventory.parent.mkdir(parents=True)
-    (inventory.parent / "group_vars").symlink_to(REPOSITORY / "inventory.example/demo/group_vars")
-    (tmp_path / ".bench").symlink_to(REPOSITORY / ".bench")
-    inventory.write_text("bench_nodes: {children: {gpunodes: {hosts: {gpunode-debian12: }}}}\n")
-    message = refused(inventory=str(inventory))
+    message = refused(inventory=inventory_of("gpunode-debian12", tmp_path))
     assert "docker-compose 1.29" in message
     assert "docker_package_source: docker" in message
 

@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the installed collection's site playbook the way a user would, against a node of the bench."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[3]
+INVENTORY = REPOSITORY / "molecule/inventory/hosts.yml"
+
+
+def play(*arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(inventory), "toolserve.gpunode.site", *arguments],
+        cwd=REPOSITORY / "molecule",
+        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".bench/collections"), "ANSIBLE_NOCOLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def inventory_of(node: str, folder: Path) -> Path:
+    """An inventory whose only node to provision is this one."""
+    inventory = folder / "inventory" / node / "hosts.yml"
+    inventory.parent.mkdir(parents=True)
+    (inventory.parent / "group_vars").symlink_to(REPOSITORY / "inventory.example/demo/group_vars")
+    (folder / ".bench").symlink_to(REPOSITORY / ".bench")
+    inventory.write_text(f"bench_nodes: {{children: {{gpunodes: {{hosts: {{{node}: }}}}}}}}\n")
+    return inventory
