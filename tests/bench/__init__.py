@@ -2,3 +2,6 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The test bench: everything real but the GPU. `python -m tests.bench --help` lists what it can do."""
+
+# Every image and container of the bench carries this label; what has it may be removed.
+LABEL = "toolserve-bench"

@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _prepare(with_collection: bool) -> int:
-    prepare()
+    prepare("12", "13")
     if with_collection:
         install_collection()
     return 0

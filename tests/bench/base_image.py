@@ -14,6 +14,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound
 
+from . import LABEL
 from .console import BenchError, Ticker, say, step
 from .engine import install_packages
 
@@ -87,5 +88,5 @@ def _debootstrap(client: docker.DockerClient, suite: str, name: str) -> str:
         archive = Path(folder) / "root.tar"
         subprocess.run(["tar", "--numeric-owner", "-C", str(root), "-cf", str(archive), "."], check=True)
         repository, tag = name.split(":")
-        client.api.import_image_from_file(str(archive), repository=repository, tag=tag)
+        client.api.import_image_from_file(str(archive), repository=repository, tag=tag, changes=[f"LABEL {LABEL}=1"])
     return name

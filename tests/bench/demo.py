@@ -29,7 +29,7 @@ _PARSERS = {"qwen_tools": "qwen_tools.py"}
 def up(parser: str) -> int:
     """Provision the demo node and verify it; returns the exit code of the verification."""
     say("A node without a GPU, real vLLM on the CPU, the pocket model. First run: about 10 minutes; later: about 1.")
-    client = prepare()
+    client = prepare("13")
     _refuse_foreign_port(client)
     with step(f"Node {_NODE}"):
         if playbook("tests/bench/create_nodes.yml", _INVENTORY, quiet=True) != 0:

@@ -12,11 +12,11 @@ from pathlib import Path
 import docker
 from docker.errors import ImageNotFound
 
+from . import LABEL
 from .console import BenchError, Ticker, step
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "toolserve-gpunode"
-LABEL = "toolserve-bench"
 
 
 def tag(kind: str, base: str, client: docker.DockerClient) -> str:

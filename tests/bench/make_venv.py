@@ -38,8 +38,8 @@ def main(folder: str, group: str) -> str | None:
     python = os.path.join(folder, "bin", "python")
     for command in (
         [base_python, "-m", "venv", folder],
-        [python, "-m", "pip", "install", "--quiet", PIP],
-        [python, "-m", "pip", "install", "--quiet", "--group", group],
+        [python, "-m", "pip", "install", "-qq", PIP],
+        [python, "-m", "pip", "install", "-qq", "--group", group],
     ):
         if subprocess.call(command, stdin=subprocess.DEVNULL) != 0:
             shutil.rmtree(folder, ignore_errors=True)

@@ -18,13 +18,16 @@ from .console import step
 STATE = REPOSITORY / ".bench"
 
 
-def prepare() -> docker.DockerClient:
-    """Make the images where needed and write .bench/bench.json, which inventories read."""
+def prepare(*node_releases: str) -> docker.DockerClient:
+    """Make the images where needed and write .bench/bench.json, which inventories read.
+
+    :param node_releases: the Debian releases of which node images are wanted, such as "13".
+    """
     client = engine.ensure()
     with step("Images of the bench (first time: about 6 minutes, later: seconds)"):
         image, archive = vllm_image.ensure(client)
         facts = {
-            "node_images": {release: node_image.ensure(client, release) for release in ("12", "13")},
+            "node_images": {release: node_image.ensure(client, release) for release in node_releases},
             "vllm_image": image,
             "vllm_archive": str(archive),
             "pocket_model": str(REPOSITORY / "tests/pocket_model"),
