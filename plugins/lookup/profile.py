@@ -15,8 +15,8 @@ description:
 options:
   _terms:
     description:
-      - The name of a profile of this collection (a file of C(profiles/) without C(.yml)), or the path of a file of your own
-        (anything with a slash in it).
+      - The name of a profile of this collection (a file of C(profiles/) without C(.yml)), or the path of a file of
+        your own (anything with a slash in it).
     type: list
     elements: str
     required: true
@@ -34,7 +34,7 @@ EXAMPLES = r"""
 
 - name: The same model with a smaller context
   ansible.builtin.debug:
-    msg: "{{ lookup('toolserve.gpunode.profile', 'qwen2.5-14b-instruct-awq', overrides={'context': {'maximum': 16384}}) }}"
+    msg: "{{ lookup('toolserve.gpunode.profile', 'pocket', overrides={'context': {'maximum': 1024}}) }}"
 """
 
 RETURN = r"""
