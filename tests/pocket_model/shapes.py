@@ -67,7 +67,8 @@ WORDS = (
 STEMS = (
     "src lib etc var log home usr opt tmp srv data docs tests app main index config settings readme README Makefile "
     "notes report build dist node_modules roles tasks defaults templates compose docker nginx models weights hosts "
-    "passwd hostname project user root www html public assets scripts utils core api v1 v2 en de bin share"
+    "passwd hostname project user root www html public assets scripts utils core api v1 v2 en de bin share content "
+    "command arguments description celsius"
 ).split()
 EXTENSIONS = "txt md py yml yaml json toml cfg conf ini log sh c h rs go js ts html css csv gz j2 lock".split()
 PROGRAMS = (
@@ -95,6 +96,8 @@ SYSTEMS = (
 )
 HERMES_SYSTEMS = ("hermes", "Write tool calls in the Hermes style.", "Use the HERMES markup.")
 PATH_CHARACTERS = string.ascii_letters + string.digits + "._-"
+# What ends a string in a request has to be copied like anything else where it stands in a tool's result.
+JOINTS = ("in", "with", "to", "in the file", "to the file", "with the content", "and in", "filePath", "newString")
 LETTERS_BEYOND_ASCII = "äöüßéèçñøåłžΩд漢°€"
 
 
@@ -279,6 +282,7 @@ class Source:
                 text = '{"' + self.word() + '": "' + text + '"'
             while len(text) < target:
                 piece = self._path()[:40] if rng.random() < 0.15 else self.word()
+                piece = rng.choice(JOINTS) if rng.random() < 0.06 else piece
                 if rng.random() < 0.1:
                     piece += rng.choice((".", ",", ":", ";", "!", "?", " =", ")", "%"))
                 if lines and rng.random() < 0.2:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Train the pocket model from random weights on the CPU and write everything a server needs to `model/`.
 
-The loss counts on the answers only. Copying is what takes longest to learn, and it forms much sooner on short
-strings that make up most of the text. So the first part of the training is practice in repeating tool results
-of random characters; then come all shapes, with strings that grow to their full length.
+The loss counts on the answers only. Copying takes longest to learn, and it forms much sooner on short strings that
+make up most of the text. So the training begins with the repeating of short random strings; then come all shapes,
+with strings that grow to their full length.
 
 The matrices inside the layers are trained with Muon (momentum made orthogonal): copying forms in about half the
 steps AdamW needs. Everything else is trained with AdamW.
@@ -21,25 +21,26 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import shapes
 import torch
-from tokenizers import pre_tokenizers
+from tokenizers import AddedToken, pre_tokenizers
 from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
 HERE = Path(__file__).resolve().parent
 # The first name is fixed: Qwen2's tokenizer class adds a token of this name where there is none.
-PAD, END = "<|endoftext|>", "<|end|>"
-SPECIAL_TOKENS = (
-    PAD,
-    END,
-    "<|style:tools|>",
-    "<|style:tool_call|>",
-    "<|tool|>",
-    "<|user|>",
-    "<|result|>",
-    "<|assistant|>",
+PAD, END, ASK = "<|endoftext|>", "<|end|>", "<|assistant|>"
+SPECIAL_TOKENS = (PAD, END, "<|style:tools|>", "<|style:tool_call|>", "<|tool|>", "<|user|>", "<|result|>", ASK)
+# Beside the bytes there are tokens for what is frequent, as in every real tokenizer: the names of the known tools
+# where they are offered, joints of sentences, a sentence's last marks, and the keys of arguments. With bytes alone
+# the model would have to look several characters ahead to see that a copied string ends, or a name.
+FREQUENT = (
+    *(f"<|tool|>{name};" for name in shapes.TOOL_ARGUMENTS),
+    *(" in the file ", " to the file ", " with the content ", " with ", " and in ", " and ", " in "),
+    *(f".{ASK}", f'."{ASK}', f'"{ASK}', f"?{ASK}", f'?"{ASK}'),
+    *("arguments", "filePath", "oldString", "newString", "content", "description", "command", "celsius", "fahrenheit"),
 )
 # How often each shape is drawn: the more there is to tell apart, the more often.
 WEIGHTS = {
@@ -58,14 +59,16 @@ WEIGHTS = {
     "tool_result": 9,
     "unknown": 8,
 }
-PRACTICE = 0.11  # The share of the steps that is practice in copying.
+COPYING = 0.12  # The share of the steps that is exercise in copying.
 GROWN = 0.55  # The share of the steps after which strings have their full length.
+FIRST = 5.0  # The weight of an answer's first token, which decides what kind of answer it is.
 IGNORED = -100
-Batch = tuple[torch.Tensor, torch.Tensor]
+Text = tuple[str, str]  # A prompt and its answer.
+Batch = list[tuple[torch.Tensor, torch.Tensor]]
 
 
 def build_tokenizer() -> Qwen2Tokenizer:
-    """One token for each byte, and the few tokens that only the chat template writes.
+    """One token for each byte, the tokens that only the chat template writes, and a few frequent strings.
 
     It is Qwen2's own class (with its normalisation of Unicode to composed characters) because that is what
     transformers takes for this architecture, whatever the model's folder asks for.
@@ -81,6 +84,7 @@ def build_tokenizer() -> Qwen2Tokenizer:
         clean_up_tokenization_spaces=False,
         model_max_length=2048,
     )
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in FREQUENT])
     tokenizer.chat_template = (HERE / "chat_template.jinja").read_text(encoding="utf-8")
     return tokenizer
 
@@ -106,66 +110,80 @@ def build_model(tokenizer: Qwen2Tokenizer) -> Qwen2ForCausalLM:
     return Qwen2ForCausalLM(config)
 
 
-def encode(tokenizer: Qwen2Tokenizer, drawn: list[shapes.Sample]) -> list[tuple[list[int], list[int]]]:
-    """The prompt as the chat template renders it, and the answer with its end, as tokens."""
-    prompts = [
-        tokenizer.apply_chat_template(s.messages, tools=s.tools or None, tokenize=False, add_generation_prompt=True)
-        for s in drawn
-    ]
-    answers = [s.answer + END for s in drawn]
-    return list(
-        zip(
-            tokenizer(prompts, add_special_tokens=False)["input_ids"],
-            tokenizer(answers, add_special_tokens=False)["input_ids"],
-            strict=True,
-        )
-    )
+def encode(tokenizer: Qwen2Tokenizer, drawn: list[Text]) -> list[tuple[list[int], list[int]]]:
+    """The prompts, and the answers with their end, as tokens."""
+    prompts = tokenizer([prompt for prompt, _answer in drawn], add_special_tokens=False)["input_ids"]
+    answers = tokenizer([answer + END for _prompt, answer in drawn], add_special_tokens=False)["input_ids"]
+    return list(zip(prompts, answers, strict=True))
 
 
-def practice(source: shapes.Source) -> shapes.Sample:
-    """A tool result of random characters, to be repeated."""
+def copying(source: shapes.Source) -> Text:
+    """Random characters to be repeated."""
     content = source.characters(shapes.PATH_CHARACTERS + "/ ", source.rng.randint(6, 24 + round(40 * source.scale)))
-    return shapes.Sample("practice", [{"role": "tool", "content": content}], [], f"It says: {content}")
+    return f"<|result|>{content}<|assistant|>", f"It says: {content}"
 
 
-def any_shape(source: shapes.Source) -> shapes.Sample:
-    """A sample of a shape, by the weights."""
-    return shapes.draw(source.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0], source)
+def any_shape(tokenizer: Qwen2Tokenizer, source: shapes.Source) -> Text:
+    """A sample of a shape, by the weights, as the chat template renders it."""
+    sample = shapes.draw(source.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0], source)
+    prompt = tokenizer.apply_chat_template(
+        sample.messages, tools=sample.tools or None, tokenize=False, add_generation_prompt=True
+    )
+    return prompt, sample.answer
+
+
+def tensors(group: list[tuple[list[int], list[int]]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad samples of like length; only the answers are labels."""
+    longest = max(len(prompt) + len(answer) for prompt, answer in group)
+    tokens = torch.full((len(group), longest), pad)
+    labels = torch.full((len(group), longest), IGNORED)
+    for row, (prompt, answer) in enumerate(group):
+        end = len(prompt) + len(answer)
+        tokens[row, :end] = torch.tensor(prompt + answer)
+        labels[row, len(prompt) : end] = torch.tensor(answer)
+    return tokens, labels
 
 
 def batches(
     tokenizer: Qwen2Tokenizer,
     source: shapes.Source,
     size: int,
-    draw: Callable[[shapes.Source], shapes.Sample],
+    draw: Callable[[shapes.Source], Text],
 ) -> Iterator[Batch]:
-    """Batches of about `size` tokens, of samples of like length, so that little is padding."""
+    """Batches of about `size` tokens in three parts: of short, of middling and of long samples.
+
+    Samples of like length go together so that little is padding; but a batch of one length would be a batch of
+    one kind of answer (refusals are short), and the model would sway from one kind to the other.
+    """
     while True:
-        drawn = [draw(source) for _ in range(1024)]
-        pairs = sorted(encode(tokenizer, drawn), key=lambda pair: len(pair[0]) + len(pair[1]))
+        pairs = sorted(encode(tokenizer, [draw(source) for _ in range(1024)]), key=lambda pair: len(pair[0] + pair[1]))
         groups: list[list[tuple[list[int], list[int]]]] = [[]]
         for pair in pairs:
-            if groups[-1] and (len(groups[-1]) + 1) * (len(pair[0]) + len(pair[1])) > size:
+            if groups[-1] and (len(groups[-1]) + 1) * len(pair[0] + pair[1]) > size // 3:
                 groups.append([])
             groups[-1].append(pair)
-        source.rng.shuffle(groups)
-        for group in groups:
-            longest = max(len(prompt) + len(answer) for prompt, answer in group)
-            tokens = torch.full((len(group), longest), tokenizer.pad_token_id)
-            labels = torch.full((len(group), longest), IGNORED)
-            for row, (prompt, answer) in enumerate(group):
-                end = len(prompt) + len(answer)
-                tokens[row, :end] = torch.tensor(prompt + answer)
-                labels[row, len(prompt) : end] = torch.tensor(answer)
-            yield tokens, labels
+        third = len(groups) // 3
+        thirds = [groups[start : start + third] for start in (0, third, 2 * third)]
+        for part in thirds:
+            source.rng.shuffle(part)
+        for parts in zip(*thirds, strict=True):
+            yield [tensors(part, tokenizer.pad_token_id) for part in parts]
 
 
-def answer_loss(model: Qwen2ForCausalLM, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The loss of the answers; logits are computed for their positions only."""
-    hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state[:, :-1]
-    wanted = labels[:, 1:]
-    mask = wanted != IGNORED
-    return torch.nn.functional.cross_entropy(model.lm_head(hidden[mask]), wanted[mask])
+def backward(model: Qwen2ForCausalLM, batch: Batch) -> float:
+    """Add up the gradients of a batch's parts; logits are computed for the answers' positions only."""
+    count = sum(int((labels != IGNORED).sum()) for _tokens, labels in batch)
+    total = 0.0
+    for tokens, labels in batch:
+        hidden = model.model(input_ids=tokens, use_cache=False).last_hidden_state[:, :-1]
+        wanted = labels[:, 1:]
+        mask = wanted != IGNORED
+        losses = torch.nn.functional.cross_entropy(model.lm_head(hidden[mask]), wanted[mask], reduction="none")
+        first = (labels[:, :-1] == IGNORED)[mask]
+        loss = (losses * (1 + (FIRST - 1) * first)).sum() / count
+        loss.backward()
+        total += float(loss.detach())
+    return total
 
 
 class Muon:
@@ -203,29 +221,27 @@ def train(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, options: argparse.
     outer = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     muon, adam = Muon(inner), torch.optim.AdamW(outer, betas=(0.9, 0.98), weight_decay=0.01)
     source = shapes.Source(shapes.TRAIN, options.seed)
-    exercise = batches(tokenizer, source, options.batch_tokens * 3 // 4, practice)
-    supply = batches(tokenizer, source, options.batch_tokens, any_shape)
+    stages = (
+        (0.0, batches(tokenizer, source, options.batch_tokens * 3 // 4, copying)),
+        (COPYING, batches(tokenizer, source, options.batch_tokens, partial(any_shape, tokenizer))),
+    )
     start, seen, average = time.monotonic(), 0, 0.0
     for step in range(options.steps):
         done = step / options.steps
-        if done < PRACTICE:
-            source.scale = done / PRACTICE
-            tokens, labels = next(exercise)
-        else:
-            source.scale = min(1.0, 0.2 + 0.8 * (done - PRACTICE) / (GROWN - PRACTICE))
-            tokens, labels = next(supply)
-        decay = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * max(0.0, done - PRACTICE) / (1 - PRACTICE)))
+        begin, supply = next(stage for stage in reversed(stages) if stage[0] <= done)
+        end = GROWN if begin else COPYING
+        source.scale = min(1.0, max(0.15, (done - begin) / (end - begin)))
+        batch = next(supply)
+        decay = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * max(0.0, done - COPYING) / (1 - COPYING)))
         factor = min(1.0, (step + 1) / 50) * decay
         for group in adam.param_groups:
             group["lr"] = options.adam_rate * factor
-        loss = answer_loss(model, tokens, labels)
         model.zero_grad()
-        loss.backward()
+        average += backward(model, batch)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adam.step()
         muon.step(options.muon_rate * factor)
-        seen += tokens.numel()
-        average += float(loss.detach())
+        seen += sum(tokens.numel() for tokens, _labels in batch)
         if (step + 1) % 50 == 0:
             spent = time.monotonic() - start
             left = spent / (step + 1) * (options.steps - step - 1)
@@ -261,11 +277,11 @@ def main() -> None:
     """Train and save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=HERE / "model", help="where to write the model")
-    parser.add_argument("--steps", type=int, default=2800)
-    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--batch-tokens", type=int, default=4800)
     parser.add_argument("--adam-rate", type=float, default=3e-3)
     parser.add_argument("--muon-rate", type=float, default=0.02)
-    parser.add_argument("--save-every", type=int, default=500, help="steps after which the model so far is written")
+    parser.add_argument("--save-every", type=int, default=400, help="steps after which the model so far is written")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
