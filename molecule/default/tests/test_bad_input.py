@@ -98,6 +98,12 @@ def test_release_below_the_profile_floor():
     assert "needs vLLM 0.32.0 or newer" in refused(*settings(vllm_release="0.9.2"))
 
 
+def test_environment_value_that_cannot_be_written():
+    message = refused(*settings(gpunode_api_key="it's secret"))
+    assert "holds a single quote or a line break" in message
+    assert "it's secret" not in message
+
+
 def test_extra_argument_that_undoes_the_profile():
     message = refused(*settings(vllm_extra_arguments={"tool-call-parser": "hermes"}))
     assert "gpunode_profile_overrides" in message

@@ -42,6 +42,10 @@ def test_secrets_file_is_private(host):
     assert (environment.user, environment.group, environment.mode) == ("root", "root", 0o600)
 
 
+def test_environment_reaches_the_container_unchanged(host):
+    assert "BENCH_DOLLAR=a$HOME #b" in inspected(host)["Config"]["Env"]
+
+
 def test_container_is_healthy_and_was_never_restarted(host):
     container = inspected(host)
     assert container["State"]["Status"] == "running"
