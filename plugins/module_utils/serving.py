@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +14,8 @@ PARSER_FOLDER = "/opt/gpunode/tool_parsers"
 TEMPLATE_FOLDER = "/opt/gpunode/chat_templates"
 CONTAINER_PORT = 8000
 
-# The one form that every release from 0.9.2 on and the CPU builds understand.
-ENTRYPOINT = ("python3", "-m", "vllm.entrypoints.openai.api_server")
+# What has a place of its own, the environment file that only root can read.
+SECRETS = {"api-key": "gpunode_api_key", "hf-token": "vllm_hf_token"}
 
 
 def model_mount(profile: Mapping[str, Any]) -> str:
@@ -39,15 +40,29 @@ def arguments(
         "port": CONTAINER_PORT,
         "max-model-len": profile["context"]["maximum"],
     }
-    users = {name.lstrip("-").replace("_", "-"): value for name, value in (extra or {}).items()}
-    clash = sorted(users.keys() & owned.keys())
+    profiles, users = _named(profile["vllm"].get("arguments", {})), _named(extra or {})
+    for source, given in (("The profile's vllm.arguments", profiles), ("vllm_extra_arguments", users)):
+        _refuse(source, given, owned)
+    options = owned | profiles | users
+    return [part for name, value in options.items() for part in _option(name, value)]
+
+
+def _named(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by the names that vLLM's help gives them."""
+    return {name.lstrip("-").replace("_", "-"): value for name, value in options.items()}
+
+
+def _refuse(source: str, given: Mapping[str, Any], owned: Mapping[str, Any]) -> None:
+    clash = sorted(given.keys() & owned.keys())
     if clash:
         raise ValueError(
-            f"vllm_extra_arguments sets {', '.join(clash)}, which the profile sets already. "
-            "Change it in the profile (gpunode_profile_overrides), so that the checks and clients learn of it too."
+            f"{source} sets {', '.join(clash)}, which follows from other fields of the profile. "
+            "Change those (gpunode_profile_overrides), so that the checks and clients learn of it too."
         )
-    options = owned | dict(profile["vllm"].get("arguments", {})) | users
-    return [part for name, value in options.items() for part in _option(name, value)]
+    for name in sorted(given.keys() & SECRETS.keys()):
+        raise ValueError(
+            f"{source} sets {name}: a command line shows secrets to everyone. Set {SECRETS[name]} instead."
+        )
 
 
 def _model(profile: Mapping[str, Any], local_model: bool) -> dict[str, Any]:
@@ -69,8 +84,8 @@ def _tool_calls(profile: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _option(name: str, value: Any) -> list[str]:
-    if value is None or value is False:
+    if value is None:
         return []
-    if value is True:
-        return [f"--{name}"]
-    return [f"--{name}", str(value)]
+    if isinstance(value, bool):
+        return [f"--{name}" if value else f"--no-{name}"]
+    return [f"--{name}", json.dumps(value) if isinstance(value, (dict, list)) else str(value)]

@@ -9,7 +9,7 @@ import argparse
 import shutil
 import sys
 
-from . import demo, engine, images, pocket_model, sanity
+from . import LABEL, demo, engine, images, pocket_model, sanity
 from .console import BenchError, fail, say
 from .prepare import STATE, install_collection, prepare
 
@@ -55,6 +55,8 @@ def _prepare(with_collection: bool) -> int:
 def _clean() -> int:
     client = engine.connect()
     if client is not None:
+        if client.containers.list(all=True, filters={"label": LABEL}):
+            raise BenchError("A node of the bench still exists. Remove it first: make demo-down (or molecule destroy)")
         for name in images.remove_all(client):
             say(f"removed the image {name}")
     for folder in (images.CACHE, STATE):

@@ -98,6 +98,19 @@ def test_release_below_the_profile_floor():
     assert "needs vLLM 0.32.0 or newer" in refused(*settings(vllm_release="0.9.2"))
 
 
+def test_shared_setting_under_the_name_of_one_role(tmp_path):
+    inventory = inventory_of("gpunode-virgin", tmp_path)
+    (inventory.parent / "host_vars").mkdir()
+    (inventory.parent / "host_vars/gpunode-virgin.yml").write_text("vllm_api_key: abc\n")
+    assert "Say it as gpunode_api_key instead" in refused(inventory=inventory)
+
+
+def test_parser_file_that_nobody_has():
+    tool_calls = {"parser": "mine", "parser_plugin": "mine.py"}
+    message = refused(*settings(gpunode_profile_overrides={"tool_calls": tool_calls}))
+    assert "names files that this role does not have: mine.py" in message
+
+
 def test_environment_value_that_cannot_be_written():
     message = refused(*settings(gpunode_api_key="it's secret"))
     assert "holds a single quote or a line break" in message

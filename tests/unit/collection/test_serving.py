@@ -74,8 +74,26 @@ def test_an_extra_option_wins_over_the_profile_and_null_takes_one_away():
     assert "--enforce-eager" not in rendered
 
 
-def test_false_leaves_a_flag_out():
-    assert "--enforce-eager" not in serving.arguments(profile("pocket"), {"enforce-eager": False})
+def test_false_switches_off_what_vllm_has_on_by_default():
+    assert "--no-enable-prefix-caching" in serving.arguments(profile("pocket"), {"enable-prefix-caching": False})
+
+
+def test_structured_values_become_json():
+    rendered = options(serving.arguments(profile("pocket"), {"override-generation-config": {"temperature": 0.5}}))
+    assert rendered["--override-generation-config"] == '{"temperature": 0.5}'
+
+
+@pytest.mark.parametrize("name", ["api_key", "hf-token"])
+def test_a_secret_may_not_stand_on_the_command_line(name):
+    with pytest.raises(ValueError, match="shows secrets"):
+        serving.arguments(profile("pocket"), {name: "s3cret"})
+
+
+def test_arguments_of_a_profile_may_not_contradict_its_other_fields():
+    twofold = profile("pocket")
+    twofold["vllm"]["arguments"]["max_model_len"] = 999
+    with pytest.raises(ValueError, match=r"The profile's vllm\.arguments sets max-model-len"):
+        serving.arguments(twofold)
 
 
 @pytest.mark.parametrize("name", ["tool-call-parser", "--max_model_len", "chat-template", "served-model-name", "port"])
