@@ -17,7 +17,13 @@ def play(*arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedPr
     return subprocess.run(
         ["ansible-playbook", "-i", str(inventory), "toolserve.gpunode.site", *arguments],
         cwd=REPOSITORY / "molecule",
-        env={**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".bench/collections"), "ANSIBLE_NOCOLOR": "1"},
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".bench/collections"),
+            # Molecule forces colours, whose codes would stand between the words that are looked for.
+            "ANSIBLE_FORCE_COLOR": "0",
+            "ANSIBLE_NOCOLOR": "1",
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

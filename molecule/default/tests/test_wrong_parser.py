@@ -14,7 +14,7 @@ def test_a_parser_for_another_format_fails_the_play():
     tool_calls = {"parser": "hermes", "parser_plugin": None}
     settings = json.dumps({"gpunode_profile_overrides": {"tool_calls": tool_calls}})
     result = play("--tags", "vllm,verify", "--extra-vars", settings)
-    message = " ".join(result.stdout.split())
+    message = " ".join((result.stdout + result.stderr).split())
     assert result.returncode != 0
     assert "MarkupLeak" in message
     assert '<tools>{"name": "read"' in message
