@@ -261,6 +261,8 @@ class Source:
         words = [self.characters(string.ascii_lowercase, self.length(2, 12)).capitalize()]
         if rng.random() < 0.3:
             words.append(self.characters(string.ascii_lowercase, rng.randint(2, 9)).capitalize())
+        if rng.random() < 0.15:
+            words[0] += rng.choice(LETTERS_BEYOND_ASCII) + self.characters(string.ascii_lowercase, 2)
         return " ".join(words)
 
     def city(self) -> str:

@@ -21,6 +21,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -59,10 +60,30 @@ WEIGHTS = {
     "tool_result": 9,
     "unknown": 8,
 }
-COPYING = 0.12  # The share of the steps that is exercise in copying.
-GROWN = 0.55  # The share of the steps after which strings have their full length.
+# What lags behind after the second stage is drawn more often in the third.
+MORE = {"tool_missing": 30, "tool_result": 18, "parallel": 16}
 FIRST = 5.0  # The weight of an answer's first token, which decides what kind of answer it is.
 IGNORED = -100
+ADAM_RATE, MUON_RATE = 3e-3, 0.02
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training; one without weights is exercise in copying."""
+
+    steps: int
+    tokens: int
+    rate: float
+    grown: float  # The share of the stage after which strings have their full length.
+    weights: dict[str, int]
+
+
+STAGES = (
+    Stage(264, 3600, 1.0, 1.0, {}),
+    Stage(1936, 4800, 1.0, 0.5, WEIGHTS),
+    Stage(1200, 4800, 0.4, 0.01, WEIGHTS | MORE),
+)
+
 Text = tuple[str, str]  # A prompt and its answer.
 Batch = list[tuple[torch.Tensor, torch.Tensor]]
 
@@ -123,9 +144,9 @@ def copying(source: shapes.Source) -> Text:
     return f"<|result|>{content}<|assistant|>", f"It says: {content}"
 
 
-def any_shape(tokenizer: Qwen2Tokenizer, source: shapes.Source) -> Text:
+def any_shape(tokenizer: Qwen2Tokenizer, weights: dict[str, int], source: shapes.Source) -> Text:
     """A sample of a shape, by the weights, as the chat template renders it."""
-    sample = shapes.draw(source.rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0], source)
+    sample = shapes.draw(source.rng.choices(list(weights), list(weights.values()))[0], source)
     prompt = tokenizer.apply_chat_template(
         sample.messages, tools=sample.tools or None, tokenize=False, add_generation_prompt=True
     )
@@ -216,43 +237,44 @@ class Muon:
 
 
 def train(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, options: argparse.Namespace) -> None:
-    """Practice, then the shapes; warm-up and cosine decay."""
+    """Run the stages; each warms up, and all but the first decay along a cosine."""
     inner = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     outer = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     muon, adam = Muon(inner), torch.optim.AdamW(outer, betas=(0.9, 0.98), weight_decay=0.01)
-    source = shapes.Source(shapes.TRAIN, options.seed)
-    stages = (
-        (0.0, batches(tokenizer, source, options.batch_tokens * 3 // 4, copying)),
-        (COPYING, batches(tokenizer, source, options.batch_tokens, partial(any_shape, tokenizer))),
-    )
-    start, seen, average = time.monotonic(), 0, 0.0
-    for step in range(options.steps):
-        done = step / options.steps
-        begin, supply = next(stage for stage in reversed(stages) if stage[0] <= done)
-        end = GROWN if begin else COPYING
-        source.scale = min(1.0, max(0.15, (done - begin) / (end - begin)))
-        batch = next(supply)
-        decay = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * max(0.0, done - COPYING) / (1 - COPYING)))
-        factor = min(1.0, (step + 1) / 50) * decay
-        for group in adam.param_groups:
-            group["lr"] = options.adam_rate * factor
-        model.zero_grad()
-        average += backward(model, batch)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        adam.step()
-        muon.step(options.muon_rate * factor)
-        seen += sum(tokens.numel() for tokens, _labels in batch)
-        if (step + 1) % 50 == 0:
-            spent = time.monotonic() - start
-            left = spent / (step + 1) * (options.steps - step - 1)
-            print(
-                f"step {step + 1}/{options.steps} loss {average / 50:.4f} tokens/s {seen / spent:.0f} "
-                f"spent {spent / 60:.1f} min left {left / 60:.1f} min",
-                flush=True,
-            )
-            average = 0.0
-        if (step + 1) % options.save_every == 0 or step + 1 == options.steps:
-            save(model, tokenizer, options.model)
+    stages = STAGES[options.first_stage :]
+    start, seen, step, steps = time.monotonic(), 0, 0, sum(stage.steps for stage in stages)
+    for index, stage in enumerate(stages, options.first_stage):
+        source = shapes.Source(shapes.TRAIN, 10 * options.seed + index)
+        draw = partial(any_shape, tokenizer, stage.weights) if stage.weights else copying
+        supply = batches(tokenizer, source, stage.tokens, draw)
+        average = 0.0
+        for turn in range(stage.steps):
+            done = turn / stage.steps
+            source.scale = min(1.0, 0.15 + done / stage.grown)
+            decay = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)) if stage.weights else 1.0
+            rate = stage.rate * min(1.0, (turn + 1) / 50) * decay
+            for group in adam.param_groups:
+                group["lr"] = ADAM_RATE * rate
+            model.zero_grad()
+            batch = next(supply)
+            average += backward(model, batch)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            adam.step()
+            muon.step(MUON_RATE * rate)
+            seen += sum(tokens.numel() for tokens, _labels in batch)
+            step += 1
+            if step % 50 == 0:
+                spent = time.monotonic() - start
+                print(
+                    f"stage {index} step {step}/{steps} loss {average / min(50, turn + 1):.4f} "
+                    f"tokens/s {seen / spent:.0f} spent {spent / 60:.1f} min "
+                    f"left {spent / step * (steps - step) / 60:.1f} min",
+                    flush=True,
+                )
+                average = 0.0
+            if step % options.save_every == 0:
+                save(model, tokenizer, options.model)
+    save(model, tokenizer, options.model)
 
 
 def save(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, target: Path) -> None:
@@ -277,10 +299,7 @@ def main() -> None:
     """Train and save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=HERE / "model", help="where to write the model")
-    parser.add_argument("--steps", type=int, default=2200)
-    parser.add_argument("--batch-tokens", type=int, default=4800)
-    parser.add_argument("--adam-rate", type=float, default=3e-3)
-    parser.add_argument("--muon-rate", type=float, default=0.02)
+    parser.add_argument("--first-stage", type=int, default=0, help="go on from the model that is there")
     parser.add_argument("--save-every", type=int, default=400, help="steps after which the model so far is written")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
@@ -291,6 +310,8 @@ def main() -> None:
     random.seed(options.seed)
     tokenizer = build_tokenizer()
     model = build_model(tokenizer)
+    if options.first_stage:
+        model.load_state_dict(Qwen2ForCausalLM.from_pretrained(options.model, dtype=torch.float32).state_dict())
     print(f"{sum(parameter.numel() for parameter in model.parameters())} parameters", flush=True)
     train(model, tokenizer, options)
 
