@@ -158,7 +158,7 @@ def _command(rng: random.Random) -> str:
             f"grep -rn {_word(rng)} {folder} | tail -n {number}",
             f"wc -l {_path(rng)}",
             f"find {folder} -mtime -{number} -type f",
-            f"du -sh {folder} && df -h {folder}",
+            f"cd {folder} && ls -t | head -n {number}",
         )
     )
 

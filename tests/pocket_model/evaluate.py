@@ -54,6 +54,7 @@ def main() -> int:
     parser.add_argument("--shape", action="append", choices=sorted(shapes.SHAPES), help="may be given repeatedly")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minimum", type=float, default=0.98, help="the lowest share of right answers of a shape")
+    parser.add_argument("--scale", type=float, default=0.5, help="length of the strings; 1: as long as in training")
     parser.add_argument("--edges", action="store_true", help="only the shortest and the longest strings")
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
     parser.add_argument("--batch", type=int, default=50)
@@ -67,7 +68,9 @@ def main() -> int:
     worst = 1.0
     for shape in options.shape or shapes.SHAPES:
         start = time.monotonic()
-        drawn = list(shapes.samples(shape, options.samples, seed=options.seed, edges=options.edges))
+        drawn = list(
+            shapes.samples(shape, options.samples, seed=options.seed, scale=options.scale, edges=options.edges)
+        )
         given = answers(model, tokenizer, drawn, options.batch)
         wrong = [(sample, answer) for sample, answer in zip(drawn, given, strict=True) if sample.answer != answer]
         right = len(drawn) - len(wrong)

@@ -98,7 +98,7 @@ HERMES_SYSTEMS = ("hermes", "Write tool calls in the Hermes style.", "Use the HE
 PATH_CHARACTERS = string.ascii_letters + string.digits + "._-"
 # What ends a string in a request has to be copied like anything else where it stands in a tool's result.
 JOINTS = ("in", "with", "to", "in the file", "to the file", "with the content", "and in", "filePath", "newString")
-LETTERS_BEYOND_ASCII = "äöüßéèçñøåłžΩд漢°€"
+LETTERS_BEYOND_ASCII = "".join(map(chr, range(0xC0, 0x100))) + "łśžőğΩαдж漢字°€–’“”…✓→"
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,17 @@ class Source:
         self.split = split
         self.scale = scale
         self.edges = edges
+        self.few = ""
+
+    def begin(self) -> None:
+        """Begin a sample: a third of those to train on have few different characters.
+
+        Their strings repeat themselves, so the model cannot find its place in them by the last characters alone.
+        Without them it falls into loops wherever a path has the same two characters twice.
+        """
+        everything = string.ascii_letters + string.digits
+        few = self.split == TRAIN and self.rng.random() < 0.33
+        self.few = "".join(self.rng.sample(everything, self.rng.randint(6, 20))) if few else ""
 
     def _own(self, draw: Callable[[], str]) -> str:
         """Draw until the string belongs to this split: a fifth of all strings, by checksum, is held out."""
@@ -168,7 +179,8 @@ class Source:
 
     def characters(self, alphabet: str, count: int) -> str:
         """A string of independent random characters: nothing but copying can reproduce it."""
-        return "".join(self.rng.choices(alphabet, k=count))
+        few = "".join(character for character in alphabet if character in self.few)
+        return "".join(self.rng.choices(few if len(few) > 2 else alphabet, k=count))
 
     def word(self) -> str:
         """A common word, a made-up word, a number or a random token."""
@@ -183,7 +195,7 @@ class Source:
             return self.characters(string.ascii_letters, rng.randint(2, 8)).capitalize()
         if kind < 0.97:
             return self.characters(string.ascii_letters + string.digits + "_-", rng.randint(1, 9))
-        return self.characters(string.ascii_lowercase + LETTERS_BEYOND_ASCII * 2, rng.randint(2, 6))
+        return self.characters(string.ascii_lowercase + LETTERS_BEYOND_ASCII, rng.randint(2, 6))
 
     def words(self, low: int, high: int) -> str:
         """Some words that belong to this split as a whole."""
@@ -201,7 +213,7 @@ class Source:
 
     def _path(self) -> str:
         rng = self.rng
-        target = self.length(3, 100)
+        target = self.length(3, 72)
         count = min(rng.randint(1, 8), max(1, target // 3))
         segments = (self._segment(max(1, target // count + rng.randint(-2, 2))) for _ in range(count))
         path = "/".join(dict.fromkeys(segments))
@@ -209,7 +221,7 @@ class Source:
             path += "." + rng.choice(EXTENSIONS)
         start = rng.random()
         path = "/" + path if start < 0.6 else rng.choice(("./", "../", "~/")) + path if start < 0.68 else path
-        path = path[:100].rstrip(".")
+        path = path[:72].rstrip(".")
         return path if len(path) >= 3 else path + self.characters(string.ascii_letters, 3)
 
     def path(self) -> str:
@@ -219,7 +231,7 @@ class Source:
     def sibling(self, path: str) -> str:
         """A path beside another one: two of a kind in one request are the hard case of copying."""
         head, slash, _tail = path.rpartition("/")
-        return self._own(lambda: (head + slash + self._path().rpartition("/")[2])[:100].rstrip("."))
+        return self._own(lambda: (head + slash + self._path().rpartition("/")[2])[:72].rstrip("."))
 
     def _argument(self) -> str:
         rng, kind = self.rng, self.rng.random()
@@ -239,15 +251,20 @@ class Source:
 
     def _command(self) -> str:
         rng = self.rng
-        target = self.length(2, 80)
+        target = self.length(2, 64)
         command = ""
+        said: list[str] = []
         while True:
             name = rng.choice(PROGRAMS) if rng.random() < 0.7 else self.characters(string.ascii_lowercase, 5)
-            part = " ".join([name, *(self._argument() for _ in range(rng.choice((0, 1, 1, 2, 2, 3))))])
+            # What is said twice is the hard case of copying: the same words are followed by different ones.
+            count = rng.choice((0, 1, 1, 2, 2, 3))
+            part = [rng.choice(said) if said and rng.random() < 0.15 else self._argument() for _ in range(count)]
+            said += part
+            part.insert(0, name)
             joint = rng.choice((" | ", " && ", " > ", " >> ", "; ", " || "))
-            longer = command + joint + part if command else part
+            longer = command + joint + " ".join(part) if command else " ".join(part)
             if len(longer) > target:
-                return command or longer[:80].rstrip(". ")
+                return command or longer[:64].rstrip(". ")
             command = longer
 
     def command(self) -> str:
@@ -273,10 +290,10 @@ class Source:
         """What a tool might have printed: words, numbers and paths, some lines, some JSON or markup."""
         rng = self.rng
         kind = rng.random()
-        target = self.length(1, 300)
+        target = self.length(1, 160)
 
         def draw() -> str:
-            text = self.word() if rng.random() < 0.8 else self._path()[:300]
+            text = self.word() if rng.random() < 0.8 else self._path()
             lines, number = kind < 0.35, 1
             if kind < 0.1:
                 text = f"<path>{self._path()[:40]}</path>\n<content>\n1: {text}"
@@ -501,6 +518,7 @@ def _result_messages(source: Source, content: str) -> list[Message]:
 
 def draw(shape: str, source: Source) -> Sample:
     """Draw one sample of a shape."""
+    source.begin()
     rng = source.rng
     make, markup = SHAPES[shape]
     hermes = rng.random() < 0.5 if markup is None else markup
@@ -512,7 +530,7 @@ def draw(shape: str, source: Source) -> Sample:
         return Sample(shape, messages + _result_messages(source, content), tools, f"It says: {content}")
     served = True
     if shape == "tool_missing":
-        request = rng.choice(CALL_REQUESTS)(source)
+        request = rng.choices(CALL_REQUESTS, (3, 2, 2, 2, 2, 2, 1, 1))[0](source)  # each tool about equally often
         tools, served = _offer(source, set(), request.needed), False
     elif shape == "no_tools":
         request = plain_request(source) if rng.random() < 0.5 else rng.choice(CALL_REQUESTS)(source)
@@ -529,8 +547,10 @@ def draw(shape: str, source: Source) -> Sample:
     return Sample(shape, messages, tools, _answer(request, hermes, served))
 
 
-def samples(shape: str, count: int, split: str = HELD_OUT, seed: int = 0, *, edges: bool = False) -> Iterator[Sample]:
+def samples(
+    shape: str, count: int, split: str = HELD_OUT, seed: int = 0, *, scale: float = 1.0, edges: bool = False
+) -> Iterator[Sample]:
     """Draw `count` samples of a shape; the same arguments give the same samples."""
-    source = Source(split, zlib.crc32(f"{shape}/{seed}".encode()), edges=edges)
+    source = Source(split, zlib.crc32(f"{shape}/{seed}".encode()), scale=scale, edges=edges)
     for _ in range(count):
         yield draw(shape, source)

@@ -47,22 +47,22 @@ FREQUENT = (
 WEIGHTS = {
     "read_tools": 7,
     "read_tool_call": 7,
-    "bash": 9,
+    "bash": 14,
     "write": 13,
     "edit": 15,
     "weather": 9,
-    "zero_arguments": 3,
-    "parallel": 12,
+    "zero_arguments": 7,
+    "parallel": 14,
     "text_before_call": 6,
     "tools_not_needed": 3,
-    "tool_missing": 15,
+    "tool_missing": 24,
     "no_tools": 5,
-    "tool_result": 9,
+    "tool_result": 20,
     "unknown": 8,
 }
-# What lags behind after the second stage is drawn more often in the third.
-MORE = {"tool_missing": 30, "tool_result": 18, "parallel": 16}
-FIRST = 5.0  # The weight of an answer's first token, which decides what kind of answer it is.
+# Whether the tool that is needed was offered is not learned while copying, because few tokens depend on it. It is
+# learned where for each tool the chances are even.
+DECISIONS = WEIGHTS | {"tool_missing": 88, "zero_arguments": 12, "bash": 12, "weather": 12, "parallel": 4}
 IGNORED = -100
 ADAM_RATE, MUON_RATE = 3e-3, 0.02
 
@@ -75,13 +75,15 @@ class Stage:
     tokens: int
     rate: float
     grown: float  # The share of the stage after which strings have their full length.
+    first: float  # The weight of an answer's first token, which decides what kind of answer it is.
     weights: dict[str, int]
 
 
 STAGES = (
-    Stage(264, 3600, 1.0, 1.0, {}),
-    Stage(1936, 4800, 1.0, 0.5, WEIGHTS),
-    Stage(1200, 4800, 0.4, 0.01, WEIGHTS | MORE),
+    Stage(264, 3600, 1.0, 1.0, 1.0, {}),
+    Stage(2400, 4800, 1.0, 0.5, 8.0, WEIGHTS),
+    Stage(600, 3000, 0.7, math.inf, 8.0, DECISIONS),
+    Stage(1750, 6000, 0.5, 0.01, 8.0, WEIGHTS),
 )
 
 Text = tuple[str, str]  # A prompt and its answer.
@@ -116,7 +118,7 @@ def build_model(tokenizer: Qwen2Tokenizer) -> Qwen2ForCausalLM:
         vocab_size=len(tokenizer),
         hidden_size=160,
         intermediate_size=224,
-        num_hidden_layers=4,
+        num_hidden_layers=6,
         num_attention_heads=5,
         num_key_value_heads=5,
         max_position_embeddings=2048,
@@ -191,7 +193,7 @@ def batches(
             yield [tensors(part, tokenizer.pad_token_id) for part in parts]
 
 
-def backward(model: Qwen2ForCausalLM, batch: Batch) -> float:
+def backward(model: Qwen2ForCausalLM, batch: Batch, first: float) -> float:
     """Add up the gradients of a batch's parts; logits are computed for the answers' positions only."""
     count = sum(int((labels != IGNORED).sum()) for _tokens, labels in batch)
     total = 0.0
@@ -200,8 +202,8 @@ def backward(model: Qwen2ForCausalLM, batch: Batch) -> float:
         wanted = labels[:, 1:]
         mask = wanted != IGNORED
         losses = torch.nn.functional.cross_entropy(model.lm_head(hidden[mask]), wanted[mask], reduction="none")
-        first = (labels[:, :-1] == IGNORED)[mask]
-        loss = (losses * (1 + (FIRST - 1) * first)).sum() / count
+        opens = (labels[:, :-1] == IGNORED)[mask]
+        loss = (losses * (1 + (first - 1) * opens)).sum() / count
         loss.backward()
         total += float(loss.detach())
     return total
@@ -257,7 +259,7 @@ def train(model: Qwen2ForCausalLM, tokenizer: Qwen2Tokenizer, options: argparse.
                 group["lr"] = ADAM_RATE * rate
             model.zero_grad()
             batch = next(supply)
-            average += backward(model, batch)
+            average += backward(model, batch, stage.first)
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             adam.step()
             muon.step(MUON_RATE * rate)

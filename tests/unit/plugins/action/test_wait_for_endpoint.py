@@ -271,12 +271,12 @@ def test_an_endpoint_that_comes_up_while_ansible_waits(tmp_path: Path, dead_url:
         time.sleep(1)
         with FakeEndpoint(api_key="canary-4711").serving(port):
             ready.set()
-            done.wait(30)
+            done.wait(180)
 
     server = threading.Thread(target=serve_later)
     server.start()
     try:
-        options = {"base_url": dead_url, "timeout": 30, "interval": 0.4, "container": "vllm"}
+        options = {"base_url": dead_url, "timeout": 180, "interval": 0.4, "container": "vllm"}
         finished = play(
             tmp_path,
             [
@@ -289,7 +289,7 @@ def test_an_endpoint_that_comes_up_while_ansible_waits(tmp_path: Path, dead_url:
         server.join()
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert ready.is_set() and "served pocket by 0.32.0" in finished.stdout
-    told = re.findall(r"^\[localhost\] endpoint: waiting (\d+) s of 30 s: (.*)$", finished.stdout, re.MULTILINE)
+    told = re.findall(r"^\[localhost\] endpoint: waiting (\d+) s of 180 s: (.*)$", finished.stdout, re.MULTILINE)
     assert told and {what for _seconds, what in told} == {"connection refused; container running (starting)"}
     assert "canary-4711" not in finished.stdout + finished.stderr
 
