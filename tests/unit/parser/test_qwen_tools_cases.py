@@ -32,7 +32,7 @@ OWN_CASES: dict[str, tuple[str, str, list[tuple[str, Any]]]] = {
     "text between objects of a block": (f"<tools>{F} and {F}</tools>", "and", [CALL, CALL]),
     "one brace too many": (f"<tools>{F}}}</tools>", "}", [CALL]),
     "bad object before a good one": (f'<tools>[{{"name": x}}, {F}]</tools>', '<tools>[{"name": x}', [CALL]),
-    "bad object after a good one": (f'<tools>[{F}, {{"name": x}}]</tools>', ', {"name": x}', [CALL]),
+    "bad object after a good one": (f'<tools>[{F}, {{"name": x}}]</tools>', ', {"name": x}]', [CALL]),
     "bad object with quotes and brackets": (
         f'<tools>{{"name": f("}}")}} {F}</tools>',
         '<tools>{"name": f("}")}',
@@ -155,7 +155,7 @@ BROKEN_CASES: dict[str, tuple[str, str, list[tuple[str, Any]], str]] = {
     "number that is none": ('<tools>{"name": "f", "arguments": {"a": 0x1}}</tools>', "", [], '{"a": '),
     "text in the block after it": (
         '<tools>{"name": "f", "arguments": {"a": "b" c}}\n\nWell, that failed. </tools> Sorry.',
-        "Well, that failed. Sorry.",
+        "Well, that failed.  Sorry.",
         [],
         '{"a": "b" ',
     ),
