@@ -1,6 +1,8 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
 PYTHON ?= python3
 PARSER ?= qwen_tools
+PAIRS ?= 20000
+JOBS ?= 1
 VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -8,8 +10,8 @@ export ANSIBLE_HOME ?= $(CURDIR)/.ansible
 BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit sanity unit-newest-core pocket-model-sample \
-  pocket-model molecule artifact clean
+.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit fuzz sanity unit-newest-core \
+  pocket-model-sample pocket-model molecule artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -23,7 +25,7 @@ demo-down: $(READY) ## Remove the demo's node
 check: $(READY) ## Lint and unit tests: under a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-ansible unit lint-python lint-docs
 
-test: check sanity unit-newest-core pocket-model-sample molecule ## Everything: what CI runs
+test: check fuzz sanity unit-newest-core pocket-model-sample molecule ## Everything: what CI runs
 
 lint-ansible: $(READY)
 	yamllint --strict .
@@ -43,6 +45,9 @@ lint-docs: $(READY)
 
 unit: $(READY) ## Unit tests
 	pytest -q
+
+fuzz: $(READY) ## Random outputs of models through the parser, cut at random (PAIRS=20000 JOBS=1 SEED=…)
+	python tests/unit/parser/fuzz.py --pairs $(PAIRS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 sanity: $(READY) ## ansible-test sanity
 	@$(BENCH) sanity

@@ -164,6 +164,9 @@ def cut_at_random(text: str, seed: int) -> list[str]:
     return [text[start:end] for start, end in itertools.pairwise([0, *ends, len(text)])]
 
 
+OFFERED = ("get_weather", "get_time", "f")
+
+
 @dataclass
 class Function:
     name: str
@@ -178,9 +181,7 @@ class Tool:
 class Request:
     """As much of a chat completion's request as the plugin looks at."""
 
-    tools: list[Any] = field(
-        default_factory=lambda: [Tool(Function(name)) for name in ("get_weather", "get_time", "f")]
-    )
+    tools: list[Any] = field(default_factory=lambda: [Tool(Function(name)) for name in OFFERED])
     tool_choice: str = "auto"
     messages: tuple[()] = ()
 
@@ -223,7 +224,9 @@ def assemble(sent: list[DeltaMessage | None]) -> Answer:
                 assert delta.id and delta.type == "function" and delta.function.name
                 names.append(delta.function.name)
                 arguments.append("")
-            assert delta.index == len(names) - 1 or delta.function.arguments
+            else:
+                assert delta.index == len(names) - 1 and delta.function.arguments
+                assert not (delta.id or delta.type or delta.function.name)
             arguments[delta.index] += delta.function.arguments or ""
     answer = Answer(content, [])
     for name, text in zip(names, arguments, strict=True):
