@@ -894,7 +894,7 @@ def structural_tag(tools: Sequence[Any], _builtin_tools: Any, tool_choice: str, 
 
     tags = [
         TagFormat(
-            begin=f'{opening}{space}{{"name": {json.dumps(tool.function.name)}, "arguments": ',
+            begin=f'{opening}{space}{{"name": {json.dumps(tool.function.name, ensure_ascii=False)}, "arguments": ',
             content=JSONSchemaFormat(json_schema=_arguments_schema(tool.function)),
             end=f"}}{space}{closing}",
         )
