@@ -481,8 +481,7 @@ class CallReader:
         self._expect = Expect.COLON
         if key not in CALL_KEYS:
             self._has_odd_key = True
-            if not self._is_call:
-                self.failed = key == "description" or self._offered_names is not None
+            self.failed = self._offered_names is not None or (key == "description" and not self._is_call)
 
     def _take_name(self, name: str) -> None:
         is_offered = self._offered_names is None or name in self._offered_names
