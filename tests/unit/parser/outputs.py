@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from standin import OFFERED, cases, cut
+from cases import given_cases, own_cases
+from standin import OFFERED, cut
 
 Call = tuple[str, Any]
 
@@ -87,7 +88,7 @@ FRAGMENTS = (
     *("<|im_end|>", "<|endoftext|>", "<to", "</", "\\u00e9", "\\ud83d", "\\ude00", "\ud83d", "\ude00", "\\", "\\\\"),
     *('{', '}', '[', ']', ',', ':', '"', '\\"', '<', '`', ' ', '\n', 'null', '1', '-', '1e', 'true', 'word', '\x00'),
 )  # fmt: skip
-CORPUS = [case["model_output"] for case in cases() if len(case["model_output"]) < 500]
+CORPUS = [case["model_output"] for case in given_cases() + own_cases() if len(case["model_output"]) < 500]
 
 
 def output(random: Random) -> Output:

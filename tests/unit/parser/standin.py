@@ -23,7 +23,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "roles" / "vllm" / "files" / "tool_parsers" / "qwen_tools.py"
-CASES = Path(__file__).with_name("parser_cases.jsonl")
 
 
 @dataclass
@@ -178,10 +177,6 @@ def load_plugin(release: str = "0.32.0", path: Path = PLUGIN, *, base_class: typ
     with _standing_in(modules):
         spec.loader.exec_module(plugin)
     return plugin
-
-
-def cases() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
 
 
 def cut(text: str, size: int) -> list[str]:
