@@ -232,9 +232,11 @@ def _meanings(value: Members) -> Iterator[tuple[str, Any]]:
 
 
 def _decoded(arguments: Any) -> Any:
-    if isinstance(arguments, str) and arguments.strip():
-        try:
-            return DECODER.decode(arguments)
-        except ValueError:
-            return arguments
-    return arguments or {}
+    if not isinstance(arguments, str):
+        return arguments or {}
+    if not arguments.strip():
+        return {}
+    try:
+        return DECODER.decode(arguments)
+    except ValueError:
+        return arguments

@@ -53,6 +53,7 @@ def test_torn_escapes(pieces: list[str], torn: bool) -> None:
         (f"<tools>\n```json\n[{F},\n{F}]\n```</tool_call>\n", "", [CALL, CALL]),
         (f"<tools>{F[:-1]}</tools>.<|im_end|>", ".", [CALL]),
         (f"<tools>{F}</tool", "", [CALL]),
+        ('<tools>{"name": "f", "arguments": " "}</tools>', "", [("f", {})]),
         (f"<tools>{F}]<tools>{{}}</tools>", "<tools>{}</tools>", [CALL]),
     ],
 )
