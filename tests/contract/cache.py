@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import shutil
+import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +18,7 @@ from pathlib import Path
 from tests.bench.images import CACHE
 
 FOLDER = CACHE / "contract"
+UNUSED_SECONDS = 30 * 24 * 3600
 
 
 def digest(parts: Iterable[bytes]) -> str:
@@ -35,13 +40,27 @@ def named(kind: str, key: str) -> Path:
 
 
 @contextmanager
-def making(folder: Path, kind: str) -> Iterator[Path]:
-    """A folder to fill: it takes its name when it is complete, and older ones of its kind go."""
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    yield part
-    for old in FOLDER.glob(f"{kind}-*"):
-        if old not in (part, folder):
-            shutil.rmtree(old)
-    part.rename(folder)
+def making(folder: Path) -> Iterator[Path]:
+    """A folder to fill; it takes its name when it is complete.
+
+    Two processes may make the same one: both are complete, one of them stays.
+    """
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=FOLDER))
+    try:
+        yield part
+        with contextlib.suppress(OSError):
+            part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def touch(folder: Path) -> None:
+    os.utime(folder)
+
+
+def drop_unused() -> None:
+    """Remove what no run has used for a while; other checkouts may use another state than this one."""
+    for folder in FOLDER.iterdir():
+        if time.time() - folder.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.bench.console import step
 
-from . import packages, sources
+from . import cache, packages, sources
 from .releases import Release
 
 
@@ -25,6 +25,10 @@ def prepare(releases: list[Release]) -> None:
     if not all(sources.folder_of(release).exists() for release in releases):
         with step("Fetching vLLM's sources (4 to 13 MB each)"):
             sources.ensure(releases)
+    for release in releases:
+        for folder in (sources.folder_of(release), *packages.folders_of(release)):
+            cache.touch(folder)
+    cache.drop_unused()
 
 
 def command(script: Path, arguments: Sequence[str]) -> list[str]:

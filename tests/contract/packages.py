@@ -31,10 +31,12 @@ def ensure(releases: list[Release]) -> None:
         folder = _folder(name)
         if folder.exists():
             continue
-        with step(f"Installing the packages of {_lock(name).name}"), cache.making(folder, f"packages-{name}") as part:
+        with step(f"Installing the packages of {_lock(name).name}"), cache.making(folder) as part:
             run_pip(
-                ["install", "--no-deps", "--no-compile", "--only-binary=:all:", "--progress-bar=off"]
-                + ["--target", str(part), "--requirement", str(_lock(name))],
+                [
+                    *("install", "--no-deps", "--no-compile", "--only-binary=:all:", "--progress-bar=off"),
+                    *("--target", str(part), "--requirement", str(_lock(name))),
+                ],
                 "Check the network and pip's index.",
             )
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """vLLM's Python sources, taken out of the wheels on the package index.
 
-A wheel has 400 MB, its Python sources 4 to 13 MB of that. pip can read a wheel on the index piece by piece, as a lazy zip
-file, with its own configuration, session and index; that part of pip is private, therefore: the pip that
+A wheel has 400 MB, its Python sources 4 to 13 MB of that. pip can read a wheel on the index piece by piece, as a lazy
+zip file, with its own configuration, session and index. That part of pip is private: it is the pip that
 tests/bench/make_venv.py pins.
 """
 
@@ -50,7 +50,7 @@ def ensure(releases: Iterable[Release]) -> None:
         for release in missing:
             if release.wheel not in links:
                 raise BenchError(f"The package index that pip is configured for has no {release.wheel}.")
-            with cache.making(folder_of(release), f"vllm-{release.name}") as folder:
+            with cache.making(folder_of(release)) as folder:
                 with LazyZipOverHTTP(links[release.wheel].url, session) as wheel:
                     size = extract_sources(wheel, folder)
                 found = cache.tree_digest(folder)
