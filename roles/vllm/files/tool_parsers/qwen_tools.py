@@ -738,8 +738,9 @@ class ToolCallScanner:
         self._drop_marks()
         self._release()
         if not self._block_has_call:
-            self._in_broken_call = self._has_broken_call
+            was_in_broken_call, self._in_broken_call = self._in_broken_call, self._has_broken_call
             self._say(tag)
+            self._in_broken_call = was_in_broken_call
         self._open_tags -= 1
         if self._open_tags <= 0:
             self._end_block()
