@@ -117,17 +117,17 @@ def run(parser: Path, pairs: int, seed: int, jobs: int) -> bool:
     last = seed + -(-pairs // CUTS)
     chunks = [range(first, min(first + CHUNK, last)) for first in range(seed, last, CHUNK)]
     seen: Counter[str] = Counter()
-    failures: list[str] = []
+    failures = 0
     begin = shown = time.monotonic()
     with Pool(jobs) as pool:
         for chunk_seen, chunk_failures in pool.imap(partial(run_chunk, parser), chunks):
             seen += chunk_seen
-            failures += chunk_failures
+            for failure in chunk_failures[: max(FAILURES_SHOWN - failures, 0)]:
+                print(f"{failure}\n", flush=True)
+            failures += len(chunk_failures)
             if time.monotonic() - shown > 10:
                 shown = time.monotonic()
                 print(report(seen, seed, shown - begin), flush=True)
-    for failure in failures[:FAILURES_SHOWN]:
-        print(f"\n{failure}")
     print(report(seen, seed, time.monotonic() - begin))
     return not failures
 

@@ -42,7 +42,12 @@ def test_what_cannot_become_an_object(text: str) -> None:
     ],
 )
 def test_torn_escapes(pieces: list[str], torn: bool) -> None:
-    assert tears_an_escape(pieces) is torn
+    assert tears_an_escape(pieces, "".join(pieces)) is torn
+
+
+def test_halves_of_a_pair_that_were_not_written_alike_are_none() -> None:
+    assert not tears_an_escape([r"\ud83d", r"\ude00"], "\ud83d\\ude00")
+    assert tears_an_escape([r"\ud83d\u", "de00"], "\ud83d\\ude00")
 
 
 @pytest.mark.parametrize(
