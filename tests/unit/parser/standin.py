@@ -14,7 +14,7 @@ import itertools
 import json
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +81,13 @@ class NewToolParser(OldToolParser):
     """The base class from 0.24 on."""
 
     engine_based_streaming = False
+    structural_tag_model: str | None = None
+    supports_required_and_named = True
+    enforces_strict_tool_calling = True  # VLLM_ENFORCE_STRICT_TOOL_CALLING
+
+    def __init_subclass__(cls) -> None:
+        if cls.structural_tag_model is not None and cls.enforces_strict_tool_calling:
+            cls.supports_required_and_named = False
 
     def __init__(self, tokenizer: Any, tools: list[Any] | None = None) -> None:
         super().__init__(tokenizer)
@@ -88,6 +95,12 @@ class NewToolParser(OldToolParser):
 
     def get_remaining_unstreamed_args(self) -> str:
         return "arguments that were sent already"
+
+
+class LenientToolParser(NewToolParser):
+    """The base class where VLLM_ENFORCE_STRICT_TOOL_CALLING is 0."""
+
+    enforces_strict_tool_calling = False
 
 
 class ToolParserManager:
@@ -107,9 +120,16 @@ LAYOUTS = {
     "0.32.0": ("vllm.tool_parsers.abstract_tool_parser", "vllm.entrypoints.generate.base.protocol"),
 }
 BASE_CLASSES = {"0.9.2": OldToolParser, "0.14.0": OldToolParser, "0.24.0": NewToolParser, "0.32.0": NewToolParser}
+CHAT_UTILS = "vllm.entrypoints.chat_utils"
+TAG_REGISTRY = "vllm.tool_parsers.structural_tag_registry"
+structural_tags: dict[str, Callable[..., Any]] = {}
 
 
-def _package(names: tuple[str, str]) -> dict[str, ModuleType]:
+def register_vllm_structural_tag(model: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return lambda builder: structural_tags.setdefault(model, builder)
+
+
+def _package(names: Iterable[str]) -> dict[str, ModuleType]:
     modules: dict[str, ModuleType] = {}
     for name in names:
         parts = name.split(".")
@@ -132,14 +152,24 @@ def _standing_in(modules: dict[str, ModuleType]) -> Iterator[None]:
         sys.modules.update(real)
 
 
-def load_plugin(release: str = "0.32.0", path: Path = PLUGIN) -> Any:
-    """The plugin as a module, loaded against what the given release has."""
+def _stand_in_for(release: str, base_class: type) -> dict[str, ModuleType]:
     parser_module, protocol_module = LAYOUTS[release]
-    modules = _package(LAYOUTS[release])
-    modules[parser_module].ToolParser = BASE_CLASSES[release]  # type: ignore[attr-defined]
-    modules[parser_module].ToolParserManager = ToolParserManager  # type: ignore[attr-defined]
-    for cls in PROTOCOL:
-        setattr(modules[protocol_module], cls.__name__, cls)
+    is_new = issubclass(base_class, NewToolParser)
+    modules = _package([*LAYOUTS[release], CHAT_UTILS, *([TAG_REGISTRY] if is_new else [])])
+    contents: dict[str, dict[str, Any]] = {
+        parser_module: {"ToolParser": base_class, "ToolParserManager": ToolParserManager},
+        protocol_module: {cls.__name__: cls for cls in PROTOCOL},
+        CHAT_UTILS: {} if release == "0.9.2" else {"make_tool_call_id": None},
+        TAG_REGISTRY: {"register_vllm_structural_tag": register_vllm_structural_tag},
+    }
+    for name, module in modules.items():
+        vars(module).update(contents.get(name, {}))
+    return modules
+
+
+def load_plugin(release: str = "0.32.0", path: Path = PLUGIN, *, base_class: type | None = None) -> Any:
+    """The plugin as a module, loaded against what the given release has."""
+    modules = _stand_in_for(release, base_class or BASE_CLASSES[release])
     name = f"qwen_tools_on_{release.replace('.', '_')}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None

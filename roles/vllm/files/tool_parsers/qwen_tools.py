@@ -5,8 +5,8 @@
     vllm serve … --enable-auto-tool-choice --tool-parser-plugin /path/qwen_tools.py --tool-call-parser qwen_tools
 
 Part 1 knows nothing of vLLM: `ToolCallScanner` reads the model's output piece by piece and turns it into events; it
-goes back only where something looked like a call and is none. Part 2, `QwenToolParser`, turns events into vLLM's
-messages. A streamed and a whole answer take the same way.
+goes back only where something looked like a call and is none. Part 2 is the same format as a grammar. Part 3,
+`QwenToolParser`, turns events into vLLM's messages. A streamed and a whole answer take the same way.
 
 What counts as a call
   * A block is <tools> or <tool_call> (also inside a code fence), then "{" or "[". It ends with either close tag, with
@@ -872,12 +872,75 @@ class ToolCallScanner:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Part 2: from events to vLLM's messages
+# Part 2: from tools to a grammar
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _arguments_schema(function: Any) -> dict[str, Any]:
+    """What the arguments must be: an object in any case, and of the tool's own schema unless it is not to be strict."""
+    schema = function.parameters
+    if getattr(function, "strict", None) is False or not isinstance(schema, dict):
+        return {"type": "object"}
+    return {"type": "object", **schema}
+
+
+def structural_tag(tools: Sequence[Any], _builtin_tools: Any, tool_choice: str, *_: Any) -> Any:
+    """The format above as an xgrammar.StructuralTag, for calls that vLLM has to enforce.
+
+    vLLM >= 0.24 asks for it where a call is required, named ("forced") or strict. Later releases pass more arguments.
+    """
+    from xgrammar import StructuralTag
+    from xgrammar.structural_tag import JSONSchemaFormat, TagFormat, TagsWithSeparatorFormat, TriggeredTagsFormat
+
+    tags = [
+        TagFormat(
+            begin=f'{opening}{space}{{"name": {json.dumps(tool.function.name, ensure_ascii=False)}, "arguments": ',
+            content=JSONSchemaFormat(json_schema=_arguments_schema(tool.function)),
+            end=f"}}{space}{closing}",
+        )
+        for tool in tools
+        for opening, closing in zip(OPEN_TAGS, CLOSE_TAGS, strict=True)
+        for space in ("", "\n")
+    ]
+    if tool_choice == "auto":
+        return StructuralTag(format=TriggeredTagsFormat(triggers=list(OPEN_TAGS), tags=tags))
+    return StructuralTag(
+        format=TagsWithSeparatorFormat(
+            tags=tags, separator="\n", at_least_one=True, stop_after_first=tool_choice == "forced"
+        )
+    )
+
+
+def _register_structural_tag() -> str | None:
+    """The name under which vLLM finds the tag; None where it has no such thing, or no longer in this place."""
+    try:
+        from vllm.tool_parsers.structural_tag_registry import register_vllm_structural_tag
+    except ImportError:
+        return None
+    register_vllm_structural_tag("qwen_tools")(structural_tag)
+    return "qwen_tools"
+
+
+STRUCTURAL_TAG = _register_structural_tag()
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Part 3: from events to vLLM's messages
 # ---------------------------------------------------------------------------------------------------------------------
 
 # What each release needs is recognized by what it has, not by its number: forks and nightlies have wrong ones.
-HAS_END_HOOK = hasattr(ToolParser, "engine_based_streaming")  # vLLM >= 0.24 calls finish_streaming()
 REWRITES_LAST_DELTA = not hasattr(ToolParser, "get_remaining_unstreamed_args")  # vLLM <= 0.22
+
+
+def _needs_every_delta() -> bool:
+    """Up to vLLM 0.10.1 the finish_reason is lost if the parser has nothing to say to the last delta."""
+    try:
+        from vllm.entrypoints.chat_utils import make_tool_call_id  # noqa: F401  # it came with the cure
+    except ImportError:
+        return REWRITES_LAST_DELTA
+    return False
+
+
+NEEDS_EVERY_DELTA = _needs_every_delta()
 
 
 class UntouchedFunctionCall(DeltaFunctionCall):
@@ -887,10 +950,8 @@ class UntouchedFunctionCall(DeltaFunctionCall):
         return False
 
 
-def _function_class(request: Any) -> type[DeltaFunctionCall]:
-    # The Responses API of those releases drops a call whose `function` is not true; it does not rewrite anything.
-    is_responses_request = request is not None and not hasattr(request, "messages")
-    return UntouchedFunctionCall if REWRITES_LAST_DELTA and not is_responses_request else DeltaFunctionCall
+def _is_responses_request(request: Any) -> bool:
+    return request is not None and not hasattr(request, "messages")
 
 
 def _tool_names(tools: Iterable[Any] | None) -> set[str]:
@@ -903,63 +964,141 @@ def _forbids_tools(request: Any) -> bool:
     return getattr(request, "tool_choice", None) == "none"
 
 
-class ChoiceStream:
-    """One streamed choice: its scanner and the calls it has sent."""
+def _end_tokens(tokenizer: Any) -> frozenset[int]:
+    """Any of these ends the answer: a model's generation config often names another than its tokenizer does."""
+    vocabulary = tokenizer.get_vocab() if hasattr(tokenizer, "get_vocab") else {}
+    ids = {getattr(tokenizer, "eos_token_id", None), *(vocabulary.get(token) for token in END_TOKENS)}
+    return frozenset(id_ for id_ in ids if id_ is not None)
 
-    def __init__(self, tool_names: Iterable[str], function_class: type[DeltaFunctionCall]) -> None:
-        self.scanner = ToolCallScanner(tool_names)
-        self.calls: list[dict[str, str]] = []
-        self.arguments: list[str] = []  # of each finished call, as vLLM's base class keeps them
-        self._function_class = function_class
-        self._pieces: list[str] = []
 
-    def message(self, events: list[Event]) -> DeltaMessage | None:
-        """At most one delta per call: its name first, all its new arguments together."""
-        content: list[str] = []
-        heads: dict[int, dict[str, Any]] = {}
-        pieces: dict[int, list[str]] = {}
-        for event in events:
-            if isinstance(event, Text):
-                content.append(event.text)
-            elif isinstance(event, CallStarted):
-                self._start_call(event.name)
-                heads[len(self.calls) - 1] = {"id": _new_call_id(), "type": "function"}
-                pieces[len(self.calls) - 1] = []
-            elif isinstance(event, CallArguments):
-                self._pieces.append(event.text)
-                pieces.setdefault(len(self.calls) - 1, []).append(event.text)
-            elif isinstance(event, CallFinished):
-                self.arguments[-1] = self.calls[-1]["arguments"] = "".join(self._pieces)
-        fields: dict[str, Any] = {}
-        if content:
-            fields["content"] = "".join(content)
-        if pieces:
-            fields["tool_calls"] = [self._delta(index, heads.get(index), parts) for index, parts in pieces.items()]
-        return DeltaMessage(**fields) if fields else None
+def _wants_one_call(request: Any) -> bool:
+    """Up to 0.11 vLLM leaves this to the parser; in the oldest releases false is also what nobody asked for."""
+    was_set = getattr(request, "model_fields_set", ())
+    return "parallel_tool_calls" in was_set and request.parallel_tool_calls is False
 
-    def _start_call(self, name: str) -> None:
-        self.calls.append({"name": name, "arguments": ""})
-        self.arguments.append("")
-        self._pieces = []
 
-    def _delta(self, index: int, head: dict[str, Any] | None, pieces: list[str]) -> DeltaToolCall:
-        if head is None:
-            return DeltaToolCall(index=index, function=self._function_class(arguments="".join(pieces)))
-        function = self._function_class(name=self.calls[index]["name"], arguments="".join(pieces))
-        return DeltaToolCall(index=index, function=function, **head)
+def _token_limit(request: Any) -> int | None:
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        limit = getattr(request, name, None)
+        if limit:
+            return int(limit)
+    return None
 
 
 def _new_call_id() -> str:
     return f"chatcmpl-tool-{uuid4().hex}"
 
 
+@dataclass
+class CallDelta:
+    """What one delta says of one call."""
+
+    index: int
+    name: str | None  # where the call begins
+    arguments: str
+
+
+class ChoiceStream:
+    """One streamed choice: its scanner, the calls it has found, and what it has not said yet."""
+
+    def __init__(self, tool_names: Iterable[str], *, one_call: bool = False) -> None:
+        self.scanner = ToolCallScanner(tool_names)
+        self.text = ""  # what vLLM has shown of this choice
+        self.has_ended = False
+        self.calls: list[dict[str, str]] = []
+        self.arguments: list[str] = []  # of each finished call, as vLLM's base class keeps them
+        self.pending: list[str | CallDelta] = []
+        self._one_call = one_call
+        self._started = 0
+        self._pieces: list[str] = []
+
+    def take(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Text):
+                self._say(event.text)
+            elif isinstance(event, CallStarted):
+                self._started += 1
+                if not self._is_unwanted():
+                    self._start_call(event.name)
+            elif self._is_unwanted():
+                continue
+            elif isinstance(event, CallArguments):
+                self._pieces.append(event.text)
+                self._add_arguments(event.text)
+            elif isinstance(event, CallFinished):
+                self.arguments[-1] = self.calls[-1]["arguments"] = "".join(self._pieces)
+
+    def _is_unwanted(self) -> bool:
+        return self._one_call and self._started > 1
+
+    def _say(self, text: str) -> None:
+        if self.pending and isinstance(self.pending[-1], str):
+            self.pending[-1] += text
+        else:
+            self.pending.append(text)
+
+    def _start_call(self, name: str) -> None:
+        self.calls.append({"name": name, "arguments": ""})
+        self.arguments.append("")
+        self._pieces = []
+        self.pending.append(CallDelta(len(self.calls) - 1, name, ""))
+
+    def _add_arguments(self, text: str) -> None:
+        index = len(self.calls) - 1
+        for item in self.pending:
+            if isinstance(item, CallDelta) and item.index == index:
+                item.arguments += text
+                return
+        self.pending.append(CallDelta(index, None, text))
+
+    def take_all(self) -> list[str | CallDelta]:
+        """Everything that is to be said: one text, and one delta per call."""
+        texts = "".join(item for item in self.pending if isinstance(item, str))
+        calls = [item for item in self.pending if isinstance(item, CallDelta)]
+        self.pending = []
+        return [texts, *calls] if texts else list(calls)
+
+    def take_one(self, *, is_last: bool) -> list[str | CallDelta]:
+        """For the Responses API up to 0.22, which takes one thing from a delta: a text, a name or some arguments.
+
+        What the last delta brings more than one of is lost there; then calls come before text.
+        """
+        if is_last:
+            calls = [item for item in self.pending if isinstance(item, CallDelta)]
+            return list(calls[:1]) or self.take_all()
+        if not self.pending:
+            return []
+        item = self.pending.pop(0)
+        if isinstance(item, CallDelta) and item.name and item.arguments:
+            self.pending.insert(0, CallDelta(item.index, None, item.arguments))
+            item.arguments = ""
+        return [item]
+
+
+def _message(items: list[str | CallDelta], function_class: type[DeltaFunctionCall]) -> DeltaMessage | None:
+    # Fields that are not given must not be set: vLLM sends what is set.
+    fields: dict[str, Any] = {}
+    calls: list[DeltaToolCall] = []
+    for item in items:
+        if isinstance(item, str):
+            fields["content"] = item
+        elif item.name is None:
+            calls.append(DeltaToolCall(index=item.index, function=function_class(arguments=item.arguments)))
+        else:
+            function = function_class(name=item.name, arguments=item.arguments)
+            calls.append(DeltaToolCall(index=item.index, id=_new_call_id(), type="function", function=function))
+    if calls:
+        fields["tool_calls"] = calls
+    return DeltaMessage(**fields) if fields else None
+
+
 class QwenToolParser(ToolParser):
-    # From 0.24 on vLLM then passes only what is new and calls finish_streaming() at the end.
-    engine_based_streaming = True
+    structural_tag_model = STRUCTURAL_TAG
 
     def __init__(self, tokenizer: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(tokenizer, *args, **kwargs)  # <= 0.18 has no `tools`
-        self._stream: ChoiceStream | None = None
+        self._streams: list[ChoiceStream] = []
+        self._end_tokens = _end_tokens(tokenizer)
 
     def get_remaining_unstreamed_args(self) -> str:
         return ""  # whatever can be sent has been sent
@@ -982,7 +1121,9 @@ class QwenToolParser(ToolParser):
                 function = FunctionCall(name=name, arguments=arguments)
                 calls.append(ToolCall(id=_new_call_id(), type="function", function=function))
         return ExtractedToolCallInformation(
-            tools_called=bool(calls), tool_calls=calls, content="".join(content) or None
+            tools_called=bool(calls),
+            tool_calls=calls[:1] if _wants_one_call(request) else calls,
+            content="".join(content) or None,
         )
 
     # The names are vLLM's: up to 0.19 it passes them as keywords.
@@ -1001,40 +1142,75 @@ class QwenToolParser(ToolParser):
             message = DeltaMessage(content=delta_text) if delta_text else None
         else:
             stream = self._stream_of(previous_text, request)
-            events = stream.scanner.feed(delta_text)
-            if not HAS_END_HOOK and self._is_last(delta_text, delta_token_ids, request):
-                events = events + stream.scanner.finish()
-            message = self._message(stream, events)
-        if message is None and not HAS_END_HOOK:
-            return DeltaMessage(content="")  # up to 0.10.1 None as the last delta loses the finish_reason
+            stream.text = current_text
+            stream.take(stream.scanner.feed(delta_text))
+            is_last = not self.engine_based_streaming and self._is_last(
+                delta_text, delta_token_ids, current_token_ids, request
+            )
+            if is_last:
+                stream.take(stream.scanner.finish())
+                stream.has_ended = True
+            message = self._next_message(stream, request, is_last=is_last)
+        if message is None and NEEDS_EVERY_DELTA:
+            return DeltaMessage(content="")
         return message
 
     def finish_streaming(self) -> DeltaMessage | None:
-        return None if self._stream is None else self._message(self._stream, self._stream.scanner.finish())
+        """vLLM >= 0.24 calls this at the end of the answer."""
+        if not self._streams:
+            return None
+        stream = self._streams.pop()
+        stream.take(stream.scanner.finish())
+        return self._next_message(stream, None, is_last=True)
 
     def _stream_of(self, previous_text: str, request: Any) -> ChoiceStream:
-        """The state of the choice that this delta belongs to. Before 0.24 an empty past means that it begins."""
-        if self._stream is None or (not HAS_END_HOOK and previous_text == ""):
-            self._stream = ChoiceStream(self._offered_tools(request), _function_class(request))
-        return self._stream
+        """The state of the choice that this delta belongs to.
 
-    def _message(self, stream: ChoiceStream, events: list[Event]) -> DeltaMessage | None:
-        message = stream.message(events)
+        Up to 0.19 all choices of a request share one parser and are told apart by what they have said so far. Where two
+        have said the same, either state will do. With `engine_based_streaming` there is one choice and no past.
+        """
+        if self.engine_based_streaming and self._streams:
+            return self._streams[0]
+        said_the_same = [stream for stream in self._streams if stream.text == previous_text]
+        for stream in said_the_same:
+            if not stream.has_ended:
+                return stream
+        if said_the_same and previous_text:
+            return said_the_same[0]
+        stream = ChoiceStream(self._offered_tools(request), one_call=_wants_one_call(request))
+        self._streams.append(stream)
+        return stream
+
+    def _next_message(self, stream: ChoiceStream, request: Any, *, is_last: bool) -> DeltaMessage | None:
         # vLLM looks at these to tell whether tools were called.
         self.prev_tool_call_arr = stream.calls
         self.streamed_args_for_tool = stream.arguments
         self.current_tool_id = len(stream.calls) - 1
         self.current_tool_name_sent = bool(stream.calls)
-        return message
+        if not REWRITES_LAST_DELTA:
+            return _message(stream.take_all(), DeltaFunctionCall)
+        if _is_responses_request(request):  # it drops a call whose `function` is not true; it rewrites nothing
+            return _message(stream.take_one(is_last=is_last), DeltaFunctionCall)
+        return _message(stream.take_all(), UntouchedFunctionCall)
 
-    def _is_last(self, delta_text: str, delta_token_ids: Sequence[int], request: Any) -> bool:
-        if getattr(request, "ignore_eos", False):
-            return False
-        end_token = getattr(self.model_tokenizer, "eos_token_id", None)
-        return end_token in delta_token_ids if delta_token_ids else not delta_text
+    def _is_last(
+        self, delta_text: str, delta_token_ids: Sequence[int], current_token_ids: Sequence[int], request: Any
+    ) -> bool:
+        limit = _token_limit(request)
+        if limit is not None and len(current_token_ids) >= limit:
+            return True
+        if not delta_token_ids:
+            return not delta_text
+        ends = {*(() if getattr(request, "ignore_eos", False) else self._end_tokens)}
+        ends.update(getattr(request, "stop_token_ids", None) or ())
+        return not ends.isdisjoint(delta_token_ids)
 
     def _offered_tools(self, request: Any) -> set[str]:
         return _tool_names(getattr(request, "tools", None) or getattr(self, "tools", None))
 
+
+# With it vLLM passes only what is new, and says when the answer ends. Without the tag it reads required and named calls
+# itself, from the whole text, which it then does not keep.
+QwenToolParser.engine_based_streaming = not getattr(QwenToolParser, "supports_required_and_named", True)
 
 ToolParserManager.register_module(name=["qwen_tools"], module=QwenToolParser)
