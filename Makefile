@@ -11,7 +11,7 @@ BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit fuzz sanity unit-newest-core \
-  pocket-model-sample pocket-model molecule artifact clean
+  pocket-model-sample pocket-model molecule benchmark-parser artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -66,6 +66,12 @@ molecule: $(READY) ## The whole play on a systemd node: check, converge, idempot
 	@$(BENCH) prepare --with-collection
 	molecule test
 
+benchmark-parser: $(READY) .venv-benchmarks/.ready ## Our streaming parser and vLLM's hermes on two releases: table and plot in docs/
+	for release in 0.32.0 0.9.2; do \
+	  python -m tests.contract --run $$release benchmarks/parser_streaming.py --output benchmarks/results || exit; \
+	done
+	.venv-benchmarks/bin/python benchmarks/plot_parser_streaming.py
+
 artifact: $(READY) ## Build the collection
 	ansible-galaxy collection build --force
 
@@ -74,4 +80,8 @@ clean: $(READY) ## Remove the cached images of demo and tests
 
 $(READY): pyproject.toml tests/bench/make_venv.py
 	@$(PYTHON) tests/bench/make_venv.py $(VENV)
+	@touch $@
+
+.venv-benchmarks/.ready: pyproject.toml tests/bench/make_venv.py
+	@$(PYTHON) tests/bench/make_venv.py $(@D) benchmarks
 	@touch $@

@@ -101,7 +101,8 @@ def deltas_of(arguments: dict[str, str], size: int) -> list[str]:
 
 def calls_of(deltas: list[str], only_new: bool) -> Iterator[tuple[Any, ...]]:
     """The arguments of extract_tool_calls_streaming, delta by delta."""
-    text, ids = "", []
+    text = ""
+    ids: list[int] = []
     for delta in deltas:
         token = {"<tool_call>": START, "</tool_call>": END}.get(delta, OTHER)
         if only_new:
@@ -212,7 +213,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder of the results")
     parser.add_argument("--longest", type=int, default=CHARACTERS[-1], help="characters")
     parser.add_argument(
-        "--budget", type=float, default=60.0, help="seconds for one answer; a parser that needs more is stopped"
+        "--budget", type=float, default=120.0, help="seconds for one answer; a parser that needs more is stopped"
     )
     arguments = parser.parse_args()
     ToolParserManager.import_tool_parser(str(PLUGIN))

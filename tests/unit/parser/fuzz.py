@@ -79,7 +79,8 @@ def explain(plugin: Any, seed: int, output: Output, cuts: list[Pieces], error: E
 
 
 def _kind(error: Exception) -> str:
-    return str(error).partition("\n")[0] if isinstance(error, AssertionError) else repr(error)[:100]
+    is_ours = isinstance(error, AssertionError) and str(error)
+    return str(error).partition("\n")[0] if is_ours else repr(error)[:100]
 
 
 def shrunk(pieces: Pieces, fails: Callable[[Pieces], bool]) -> Pieces:
