@@ -2,7 +2,7 @@
 # Copyright 2026 the toolserve.gpunode authors
 """Renders chat templates as transformers does; `make chat-templates` holds the two against each other.
 
-python tests/unit/parser/rendering.py    # writes prompts/*.txt anew
+Run as a script it writes prompts/*.txt anew.
 """
 
 from __future__ import annotations
