@@ -41,12 +41,14 @@ def test_definitions_are_no_calls(conversation: Conversation, template: str) -> 
 
 def test_the_coder_template_shows_tools_tags_around_calls_only() -> None:
     prompt = next(c for c in CONVERSATIONS if c.name == "tools_offered").rendered("qwen_coder_tools")
+    instruction, *examples = prompt.split("\n\nUser: ")
+    assert instruction.count("<tools>") == 1 and "within <tools></tools> tags" in instruction
     plugin = load_plugin()
-    shown = [line for line in prompt.splitlines() if line.startswith("<tools>")]
-    assert len(shown) == 3
-    for line in shown:
-        answer = whole(plugin, line)
-        assert [name for name, _ in answer.calls] == ["example_height"]
+    mountains = []
+    for example in examples:
+        calls = example.split("\nAssistant:\n")[1].split("\n\n")[0]
+        answer = whole(plugin, calls)
         assert answer.content == ""
-    rest = [line for line in prompt.splitlines() if "<tools>" in line and line not in shown]
-    assert len(rest) == 1 and "within <tools></tools> tags" in rest[0]
+        assert {name for name, _ in answer.calls} == {"example_height"}
+        mountains.append([arguments["mountain"] for _, arguments in answer.calls])
+    assert mountains == [["Elbrus"], ["K2", "Lhotse"]]

@@ -10,7 +10,7 @@ import pytest
 from rendering import TEMPLATES, render, source
 
 DEFAULT_SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
-AROUND_CALL = {"qwen_tools": ("<tool_call>\n", "\n</tool_call>"), "qwen_coder_tools": ("<tools>", "</tools>")}
+AROUND_CALL = {"qwen_tools": ("<tool_call>\n", "\n</tool_call>"), "qwen_coder_tools": ("<tools>\n", "\n</tools>")}
 SHARED_FROM = "{#- The shared part:"
 
 every_template = pytest.mark.parametrize("template", TEMPLATES)
