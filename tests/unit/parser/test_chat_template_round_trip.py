@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rendering import TEMPLATES, render
 from standin import cut, load_plugin, streamed, whole
@@ -16,6 +16,7 @@ from standin import cut, load_plugin, streamed, whole
 PLUGIN = load_plugin()
 PROMPT = "<|im_start|>assistant\n"
 END = "<|im_end|>\n"
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NASTY = [
     *PLUGIN.OPEN_TAGS,
@@ -66,7 +67,7 @@ def output_of(template: str, answer: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@settings(deadline=None, max_examples=300)
+@settings(UNTIMED, max_examples=300)
 @given(calls=st.lists(functions(), min_size=1, max_size=4), content=st.none() | PROSE, size=st.integers(1, 40))
 @example(calls=[{"name": "f", "arguments": {"type": "object", "properties": {}}}], content=None, size=1)
 @example(calls=[{"name": "f", "arguments": {"name": "g", "arguments": {"a": 1}}}], content="", size=1)
@@ -82,7 +83,7 @@ def test_the_parser_reads_what_the_template_writes(
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@settings(deadline=None, max_examples=100)
+@settings(UNTIMED, max_examples=100)
 @given(calls=st.lists(functions(), min_size=1, max_size=3), content=st.none() | PROSE)
 def test_a_replayed_answer_reads_the_same_again(
     template: str, calls: list[dict[str, Any]], content: str | None
