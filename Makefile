@@ -11,7 +11,7 @@ BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit fuzz sanity unit-newest-core \
-  pocket-model-sample pocket-model molecule benchmark-parser artifact clean
+  pocket-model-sample pocket-model molecule chat-templates benchmark-parser artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -65,6 +65,9 @@ pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README
 molecule: $(READY) ## The whole play on a systemd node: check, converge, idempotence, verify
 	@$(BENCH) prepare --with-collection
 	molecule test
+
+chat-templates: $(READY) ## Hold the chat templates against the models' own, in old and new transformers
+	@$(VENV)/bin/python -m tests.contract.chat_templates
 
 benchmark-parser: $(READY) .venv-benchmarks/.ready ## Our streaming parser and vLLM's hermes on two releases: table and plot in docs/
 	for release in 0.32.0 0.9.2; do \
