@@ -22,6 +22,7 @@ Calls = Sequence[tuple[str, Any]]
 OPEN_TAG = re.compile(r"<tools>|<tool_call>")
 OTHER_MARK = re.compile(r"</tools>|</tool_call>|<\|im_end\|>|<\|endoftext\|>|```(?:json)?")
 CLOSE_TAG = re.compile(r"</tools>|</tool_call>")
+CLOSE_TAGS = re.compile(f"(?:{CLOSE_TAG.pattern})+")
 PUNCTUATION = re.compile(r"[\s,\[\]]")
 BEGINNING_OF_MARK = re.compile(r"</?[a-z_]*|<\|[a-z_]*\|?|`{1,2}|```j?s?o?")
 ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)")
@@ -100,7 +101,7 @@ def check_cut(plugin: Any, output: Output, in_one: Reading, pieces: list[str]) -
     reading = read(plugin, pieces)
     assert reading.calls == in_one.calls, "other calls than in one piece"
     assert reading.everything == in_one.everything, "another text than in one piece"
-    withheld = [text for text in reading.broken if not CLOSE_TAG.fullmatch(text)]
+    withheld = [text for text in reading.broken if not CLOSE_TAGS.fullmatch(text)]
     assert len(withheld) <= len(reading.unfinished), "text is withheld without an unfinished call"
     assert bool(withheld) == bool(reading.unfinished), "an unfinished call whose text is lost"
     assert _has_in_order(reading.text, output.survivors), "text around calls is lost"
