@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from standin import cut, load_plugin
+from strategies import ARGUMENTS, FEW
 
 PLUGIN = load_plugin()
 HEAD = '<tool_call>\n{"name": "write", "arguments": '
 FILE = "import os\n\n\ndef main() -> None:\n    print(f\"{os.sep}\\t'naïve'\")  # </tool_call> \U0001f600\n" * 3
-ARGUMENTS = {"path": "C:\\a.py", "text": FILE, "mode": 420, "options": [True, None, {"a": -1.5e-7}, []], "end": ""}
+FILE_CALL = {"path": "C:\\a.py", "text": FILE, "mode": 420, "options": [True, None, {"a": -1.5e-7}, []], "end": ""}
 
 HEX = "[0-9a-fA-F]"
 # Up to the last character but one of a surrogate pair; a high surrogate alone may still become a pair.
@@ -65,7 +66,7 @@ def as_is(arguments: str, size: int) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("size", [1, 4])
 @pytest.mark.parametrize("ensure_ascii", [True, False])
 def test_a_file_leaves_as_it_is_written(size: int, ensure_ascii: bool) -> None:
-    longest = check(as_is(json.dumps(ARGUMENTS, ensure_ascii=ensure_ascii), size))
+    longest = check(as_is(json.dumps(FILE_CALL, ensure_ascii=ensure_ascii), size))
     assert longest <= (LONGEST_PART if ensure_ascii else len("-1.5e-07"))
 
 
@@ -85,22 +86,11 @@ def test_the_first_character_of_the_arguments_leaves_with_the_delta_that_brings_
 
 @pytest.mark.parametrize("size", [1, 4])
 def test_encoded_arguments_leave_as_they_are_written(size: int) -> None:
-    pieces = [(json.dumps(part, ensure_ascii=False)[1:-1], part) for part in cut(json.dumps(ARGUMENTS), size)]
+    pieces = [(json.dumps(part, ensure_ascii=False)[1:-1], part) for part in cut(json.dumps(FILE_CALL), size)]
     assert check([('"', ""), *pieces]) <= LONGEST_PART
 
 
-JSON_VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text(max_size=12)
-    | st.sampled_from(["\\", '"', "\ud83d", "</tools>"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@settings(deadline=None, max_examples=100)
-@given(st.dictionaries(st.text(max_size=5), JSON_VALUES, max_size=4), st.sampled_from([1, 2, 4, 7]))
+@FEW
+@given(ARGUMENTS, st.sampled_from([1, 2, 4, 7]))
 def test_of_any_arguments_no_more_is_held_than_json_forces(arguments: dict[str, Any], size: int) -> None:
     check(as_is(json.dumps(arguments), size))

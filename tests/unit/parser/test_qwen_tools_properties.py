@@ -9,25 +9,14 @@ from random import Random
 from typing import Any
 
 import outputs
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from invariants import check_cut, check_whole, read
 from outputs import Output
 from standin import load_plugin
+from strategies import ARGUMENTS, FEW, MANY, RANDOMS, SOME_TEXT
 
 PLUGIN = load_plugin()
-FEW = settings(deadline=None, max_examples=100)
-MANY = settings(deadline=None, max_examples=400)
-
-RANDOMS = st.randoms(use_true_random=False)
-SOME_TEXT = st.text() | st.text(alphabet='<tols_ca/>{}[]",:`\\ \nname"arguments')
-JSON_STRINGS = st.text(max_size=12) | st.sampled_from(["</tools>", "<tools>{", '"}', "\\", "```", "\n", "\ud83d"])
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | JSON_STRINGS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(JSON_STRINGS, inner, max_size=3),
-    max_leaves=6,
-)
-ARGUMENTS = st.dictionaries(JSON_STRINGS, JSON_VALUES, max_size=3)
 
 
 def check(random: Random, output: Output) -> None:
