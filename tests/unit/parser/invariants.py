@@ -14,17 +14,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from outputs import Output
+from outputs import CLOSE, END_TOKENS, OPEN, Output
 from standin import OFFERED, Answer, streamed, whole
 
 Calls = Sequence[tuple[str, Any]]
 
-OPEN_TAG = re.compile(r"<tools>|<tool_call>")
-OTHER_MARK = re.compile(r"</tools>|</tool_call>|<\|im_end\|>|<\|endoftext\|>|```(?:json)?")
-CLOSE_TAG = re.compile(r"</tools>|</tool_call>")
+OPEN_TAG = re.compile("|".join(OPEN))
+CLOSE_TAG = re.compile("|".join(CLOSE))
 CLOSE_TAGS = re.compile(f"(?:{CLOSE_TAG.pattern})+")
+OTHER_MARKS = (*CLOSE, *END_TOKENS, "```json", "```")
+OTHER_MARK = re.compile("|".join(map(re.escape, OTHER_MARKS)))
 PUNCTUATION = re.compile(r"[\s,\[\]]")
-BEGINNING_OF_MARK = re.compile(r"</?[a-z_]*|<\|[a-z_]*\|?|`{1,2}|```j?s?o?")
 ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u....|.)")
 
 
@@ -199,7 +199,7 @@ def is_accounted_for(output: str, content: str, calls: Calls) -> bool:
             todo.append((found.end(), said, called, mark if called and last != lead else lead))
         elif output[at] == "{" and called < len(calls):
             todo += [(end, said, called + 1, mark) for end in _ends_of_call(output, at, calls[called])]
-        elif called and last != lead and BEGINNING_OF_MARK.fullmatch(output, at):
+        elif called and last != lead and any(mark.startswith(output[at:]) for mark in OTHER_MARKS):
             todo.append((len(output), said, called, gap))
         if (last in (text, mark) or (in_gap and tag)) and content.startswith(output[at], said):
             todo.append((at + 1, said + 1, called, text))

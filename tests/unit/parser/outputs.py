@@ -32,6 +32,7 @@ class Output:
 
 OPEN = ("<tools>", "<tool_call>")
 CLOSE = ("</tools>", "</tool_call>")
+END_TOKENS = ("<|im_end|>", "<|endoftext|>")
 NAMES = (*OFFERED, "f", "f", "not_offered", "naïve", 'say "hi"')
 STRING_UNITS = (
     *"abc é漢/{}[],:'\"\\\n\t\x00\x1f\x7f",
@@ -85,7 +86,8 @@ FRAGMENTS = (
     *('{"name": "f", "arguments": {"a": 1}}', '<tools>{"name": "f", "arguments": {"a": "'),
     *('<tools>{"name": "f", "parameters": {"title": "', '<tool_call>{"name": "f", "arguments": "{\\"a\\": '),
     *('"name"', '"f"', '"arguments"', '"parameters"', '"function"', '"description"', '"type"', '"object"', ": ", ", "),
-    *("<|im_end|>", "<|endoftext|>", "<to", "</", "\\u00e9", "\\ud83d", "\\ude00", "\ud83d", "\ude00", "\\", "\\\\"),
+    *END_TOKENS,
+    *("<to", "</", "\\u00e9", "\\ud83d", "\\ude00", "\ud83d", "\ude00", "\\", "\\\\"),
     *('{', '}', '[', ']', ',', ':', '"', '\\"', '<', '`', ' ', '\n', 'null', '1', '-', '1e', 'true', 'word', '\x00'),
 )  # fmt: skip
 CORPUS = [case["model_output"] for case in given_cases() + own_cases() if len(case["model_output"]) < 500]
@@ -115,7 +117,7 @@ def answer(random: Random) -> Output:
     if is_closed:
         _add_text(result, prose(random), survives=True)
         if result.calls and random.randrange(4) == 0:
-            result.text += random.choice(("<|im_end|>", "<|endoftext|>"))
+            result.text += random.choice(END_TOKENS)
     return result
 
 

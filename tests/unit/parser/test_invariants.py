@@ -81,6 +81,7 @@ def test_all_characters_there(output: str, content: str, calls: list[Any]) -> No
         (f"<tools>{F} see [1]</tools>", " see [1", [CALL]),
         (f"<tools>{F}</tools><tools>{{}}</tools>", "{}</tools>", [CALL]),
         (f"<tools>{F}, {{}}</tools>", "{}", [CALL]),
+        (f"<tools>{F}</foo", "", [CALL]),
     ],
 )
 def test_characters_lost_or_made_up(output: str, content: str, calls: list[Any]) -> None:
