@@ -9,15 +9,17 @@ The codes and their names are those of nvml.h.
 
 from __future__ import annotations
 
-NO_PERMISSION = 4
 NOT_SUPPORTED = 3
+NO_PERMISSION = 4
 NOT_FOUND = 6
 INSUFFICIENT_SIZE = 7
 DRIVER_NOT_LOADED = 9
+TIMEOUT = 10
 LIBRARY_NOT_FOUND = 12
 FUNCTION_NOT_FOUND = 13
 GPU_IS_LOST = 15
 RESET_REQUIRED = 16
+OPERATING_SYSTEM = 17
 LIB_RM_VERSION_MISMATCH = 18
 ARGUMENT_VERSION_MISMATCH = 25
 GPU_NOT_FOUND = 28
@@ -33,14 +35,14 @@ _NAMES = {
     INSUFFICIENT_SIZE: "INSUFFICIENT_SIZE",
     8: "INSUFFICIENT_POWER",
     DRIVER_NOT_LOADED: "DRIVER_NOT_LOADED",
-    10: "TIMEOUT",
+    TIMEOUT: "TIMEOUT",
     11: "IRQ_ISSUE",
     LIBRARY_NOT_FOUND: "LIBRARY_NOT_FOUND",
     FUNCTION_NOT_FOUND: "FUNCTION_NOT_FOUND",
     14: "CORRUPTED_INFOROM",
     GPU_IS_LOST: "GPU_IS_LOST",
     RESET_REQUIRED: "RESET_REQUIRED",
-    17: "OPERATING_SYSTEM",
+    OPERATING_SYSTEM: "OPERATING_SYSTEM",
     LIB_RM_VERSION_MISMATCH: "LIB_RM_VERSION_MISMATCH",
     19: "IN_USE",
     20: "MEMORY",
@@ -58,7 +60,7 @@ _NAMES = {
 }
 
 _KERNEL_LOG = "Look into the kernel's log for this moment: dmesg | grep -iE 'nvrm|xid'."
-_POWER_CYCLE = "Reboot the machine; if that does not help, switch it off for half a minute. Repeated, it is the hardware."
+_POWER_CYCLE = "Reboot the machine, or switch it off for half a minute. If it comes back, it is the hardware."
 
 # code -> (what it means, what to do); any other code is answered with _UNUSUAL.
 _ADVICE = {
@@ -87,7 +89,8 @@ _ADVICE = {
     14: ("The GPU's own configuration memory is damaged.", "Have the GPU replaced, or its InfoROM repaired."),
     GPU_IS_LOST: ("The GPU has fallen off the bus: it no longer answers.", _POWER_CYCLE),
     RESET_REQUIRED: ("The GPU met an error from which only a reset helps.", _POWER_CYCLE),
-    17: ("The operating system refused the driver's request.", _KERNEL_LOG),
+    TIMEOUT: ("The driver does not answer: it or the GPU hangs.", f"{_KERNEL_LOG} {_POWER_CYCLE}"),
+    OPERATING_SYSTEM: ("The operating system refused the driver's request.", _KERNEL_LOG),
     LIB_RM_VERSION_MISMATCH: (
         "The driver's libraries and the loaded kernel module are of different versions: the packages were updated "
         "while the old module stayed loaded, or leftovers of another driver are in the way. CUDA fails too.",
