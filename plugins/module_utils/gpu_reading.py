@@ -32,6 +32,7 @@ GPU_FIELDS = (
     "clock_sm_mhz",
     "clock_sm_max_mhz",
     "peak_bandwidth_bytes_per_second",
+    "peak_bandwidth_basis",
     "throttle_reasons",
     "power_draw_watts",
     "power_limit_watts",
@@ -51,12 +52,14 @@ DRIVER_FIELDS = ("version", "cuda_version", "kernel_module_version", "open_kerne
 class Reading:
     """``gpus`` and ``driver`` hold what the source knows, by the fields above; what it does not know is absent.
 
-    ``failures`` are requests that failed for any other reason than that this GPU does not have the value.
+    ``complete``: the source says how many GPUs there are, and all of them are among ``gpus``. ``failures`` are
+    requests that failed for any other reason than that this GPU does not have the value.
     """
 
     source: str
     gpus: list[dict[str, Any]] = field(default_factory=list)
     driver: dict[str, Any] = field(default_factory=dict)
+    complete: bool = False
     failures: list[NvmlError] = field(default_factory=list)
 
     def failed(self, error: NvmlError) -> None:

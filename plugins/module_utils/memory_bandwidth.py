@@ -54,7 +54,7 @@ class PeakBandwidth:
     doubt: str = ""
 
 
-_BOARD = "board specification"
+_BOARD = "board specification as third parties quote it"
 _CLOCK = "bus width of the board x memory clock that nvidia-smi shows"
 
 # Names and PCI ids: table of supported GPUs in the README of NVIDIA's open kernel modules 595.45.04.
@@ -80,7 +80,12 @@ KNOWN_GPUS = (
     KnownGpu("NVIDIA H200", "10de:2335", 4800, f"{_BOARD}; 6144 bit x 2 x 3201 MHz would be 4917"),
     KnownGpu("NVIDIA B200", "10de:2901", 7672, "pytorch/ao#4002: 7680 bit x 2 x 3996 MHz"),
     KnownGpu("NVIDIA GeForce RTX 5090", "10de:2b85", 1792, f"{_CLOCK}: 512 bit x 2 x 14001 MHz"),
-    KnownGpu("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", "10de:2bb1", 1792, f"{_CLOCK}: 512 bit x 2 x 14001 MHz"),
+    KnownGpu(
+        "NVIDIA RTX PRO 6000 Blackwell Workstation Edition",
+        "10de:2bb1",
+        1792,
+        f"{_CLOCK}: 512 bit x 2 x 14001 MHz",
+    ),
     KnownGpu("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "10de:2bb4", 1792, _BOARD),
     KnownGpu("NVIDIA RTX PRO 6000 Blackwell Server Edition", "10de:2bb5", 1597, _BOARD),
 )

@@ -126,7 +126,7 @@ def _query(command: str, theirs: dict[str, str]) -> list[dict[str, str]]:
     rows = list(csv.reader(said.splitlines(), skipinitialspace=True))
     if code != 0 or not rows or any(len(row) != len(theirs) for row in rows):
         raise _failure(code, said)
-    return [dict(zip(theirs, row)) for row in rows]  # noqa: B905 (of the same length)
+    return [dict(zip(theirs, row, strict=True)) for row in rows]
 
 
 def _convert_row(row: dict[str, str], reading: Reading) -> dict[str, Any]:

@@ -278,9 +278,11 @@ def _read_gpus(library: _Library, reading: Reading) -> None:
     count = ctypes.c_uint()
     with _noting(reading):
         library.call("nvmlDeviceGetCount_v2", ctypes.byref(count))
+        reading.complete = True
     for index in range(count.value):
         with _noting(reading, f"GPU {index}, "):
             reading.gpus.append(_read_gpu(_Device(library, index), index, reading))
+    reading.complete &= len(reading.gpus) == count.value
 
 
 def _read_gpu(device: _Device, index: int, reading: Reading) -> dict[str, Any]:
