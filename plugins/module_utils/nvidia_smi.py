@@ -45,15 +45,19 @@ _NO_SUCH_FIELD = re.compile(r'Field "([^"]+)" is not a valid field to query')
 _OLDER_NAMES = {"clocks_event_reasons.active": "clocks_throttle_reasons.active"}  # before driver 535
 
 
+def _words(text: str) -> str:
+    if text.startswith("["):  # an error in place of a value
+        raise ValueError(text)
+    return text
+
+
 def _bytes(mib: str) -> int:
     return int(mib) * _MIB
 
 
-def _number(text: str) -> int:
-    return int(text, 0)
-
-
 def _enabled(text: str) -> bool:
+    if text not in ("Enabled", "Disabled"):
+        raise ValueError(text)
     return text == "Enabled"
 
 
@@ -65,11 +69,11 @@ def _pci_id(text: str) -> str:
 # our field -> (theirs, what to make of the text)
 _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "index": ("index", int),
-    "uuid": ("uuid", str),
-    "name": ("name", str),
+    "uuid": ("uuid", _words),
+    "name": ("name", _words),
     "pci_address": ("pci.bus_id", pci_address),
     "pci_id": ("pci.device_id", _pci_id),
-    "compute_capability": ("compute_cap", str),
+    "compute_capability": ("compute_cap", _words),
     "memory_total_bytes": ("memory.total", _bytes),
     "memory_reserved_bytes": ("memory.reserved", _bytes),
     "memory_used_bytes": ("memory.used", _bytes),
@@ -78,7 +82,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "clock_memory_max_mhz": ("clocks.max.memory", int),
     "clock_sm_mhz": ("clocks.current.sm", int),
     "clock_sm_max_mhz": ("clocks.max.sm", int),
-    "throttle_reasons": ("clocks_event_reasons.active", lambda text: throttle_reasons(_number(text))),
+    "throttle_reasons": ("clocks_event_reasons.active", lambda text: throttle_reasons(int(text, 0))),
     "power_draw_watts": ("power.draw", float),
     "power_limit_watts": ("enforced.power.limit", float),
     "power_limit_default_watts": ("power.default_limit", float),
@@ -88,7 +92,7 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "persistence_mode": ("persistence_mode", _enabled),
     "ecc_mode": ("ecc.mode.current", _enabled),
     "mig_mode": ("mig.mode.current", _enabled),
-    "driver_version": ("driver_version", str),
+    "driver_version": ("driver_version", _words),
 }
 
 
@@ -179,7 +183,7 @@ def _failure(code: int, said: str) -> NvmlError:
     lowered = said.lower()
     known = next((code for words, code in _SAID if words in lowered), None)
     words = _one_line(said.splitlines()) or f"no output, exit code {code}"
-    return NvmlError(known or (code if code > 0 else codes.UNKNOWN), COMMAND, words[:_EXCERPT_CHARACTERS])
+    return NvmlError(known or (code if code in codes.NAMES else codes.UNKNOWN), COMMAND, words[:_EXCERPT_CHARACTERS])
 
 
 def _one_line(lines: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ ARGUMENT_VERSION_MISMATCH = 25
 GPU_NOT_FOUND = 28
 UNKNOWN = 999
 
-_NAMES = {
+NAMES = {
     1: "UNINITIALIZED",
     2: "INVALID_ARGUMENT",
     NOT_SUPPORTED: "NOT_SUPPORTED",
@@ -121,7 +121,7 @@ class NvmlError(Exception):
     @property
     def name(self) -> str:
         """The name in nvml.h, without its prefix."""
-        return _NAMES.get(self.code, "unknown to this collection")
+        return NAMES.get(self.code, "unknown to this collection")
 
     @property
     def seen(self) -> str:
