@@ -9,7 +9,7 @@ Whether a GPU is slow or busy is not judged here: that takes a measurement.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import nvml_errors as codes
@@ -28,27 +28,28 @@ _REMOVE_NOUVEAU = (
 _EXPLAINED_BY_BUS = (codes.LIBRARY_NOT_FOUND, codes.DRIVER_NOT_LOADED, codes.NOT_FOUND, codes.GPU_NOT_FOUND)
 
 
-def find(
-    bus: Reading, library: Reading, command: Reading, gpus: list[dict[str, Any]], doubts: list[str]
-) -> list[Cause]:
+def find(bus: Reading, library: Reading, command: Reading, gpus: Sequence[Gpu], doubts: Sequence[str]) -> list[Cause]:
     """Every problem, what is nearest to the hardware first.
 
     :param bus: the reading of sysfs; ``library`` that of NVML, ``command`` that of nvidia-smi.
-    :param doubts: for each of ``gpus`` why its bandwidth is doubtful, or nothing.
+    :param gpus: what all of them know together; ``doubts`` for each why its bandwidth is doubtful, or nothing.
     """
-    drivers = list(_drivers(bus))
-    explained = _EXPLAINED_BY_BUS if not gpus or len(drivers) == len(bus.gpus) > 0 else ()
+    addresses = {gpu["pci_address"] for gpu in bus.gpus}
+    on_bus = [gpu for gpu in gpus if gpu["pci_address"] in addresses]
+    module_version = bus.driver.get("kernel_module_version")
+    taken = [gpu for gpu in on_bus if gpu["kernel_driver"] == _OUR_DRIVER]
+    explained = () if taken or (gpus and not on_bus) else _EXPLAINED_BY_BUS
     return [
         *_no_gpu(gpus),
-        *drivers,
-        *_failures(bus, library, command, explained),
-        *_not_offered(bus, library),
+        *_drivers(on_bus, module_version),
+        *_failures(module_version, library, command, explained),
+        *_not_offered(taken, library),
         *_bandwidth(gpus, doubts),
         *_mig(gpus),
     ]
 
 
-def _no_gpu(gpus: list[dict[str, Any]]) -> Iterator[Cause]:
+def _no_gpu(gpus: Sequence[Gpu]) -> Iterator[Cause]:
     if not gpus:
         yield Cause(
             "no NVIDIA GPU on the PCI bus, and none that a driver offers",
@@ -58,12 +59,12 @@ def _no_gpu(gpus: list[dict[str, Any]]) -> Iterator[Cause]:
         )
 
 
-def _drivers(bus: Reading) -> Iterator[Cause]:
+def _drivers(on_bus: Sequence[Gpu], module_version: str | None) -> Iterator[Cause]:
     """GPUs that the kernel has not given to NVIDIA's driver."""
-    for gpu in bus.gpus:
-        driver = gpu.get("kernel_driver")
+    for gpu in on_bus:
+        driver = gpu["kernel_driver"]
         if driver != _OUR_DRIVER:
-            yield _other_driver(gpu, driver) if driver else _no_driver(gpu, bus.driver.get("kernel_module_version"))
+            yield _other_driver(gpu, driver) if driver else _no_driver(gpu, module_version)
 
 
 def _no_driver(gpu: Gpu, module_version: str | None) -> Cause:
@@ -99,29 +100,31 @@ def _other_driver(gpu: Gpu, driver: str) -> Cause:
     return Cause(symptom, means, f"Keep {driver} out (blacklist in /etc/modprobe.d) and reboot.", LIKELY)
 
 
-def _failures(bus: Reading, library: Reading, command: Reading, explained: Iterable[int]) -> Iterator[Cause]:
+def _failures(
+    module_version: str | None, library: Reading, command: Reading, explained: Iterable[int]
+) -> Iterator[Cause]:
     """What NVML and nvidia-smi say themselves, each kind of error once."""
     said = {*explained, codes.FUNCTION_NOT_FOUND}  # an older driver is no problem
     for error in (*library.failures, *command.failures):
         if error.code not in said:
             said.add(error.code)
             certain = error.code not in (codes.UNKNOWN, codes.LIBRARY_NOT_FOUND)
-            yield Cause(_symptom(error, bus), error.means, error.fix, CERTAIN if certain else LIKELY)
+            yield Cause(_symptom(error, module_version), error.means, error.fix, CERTAIN if certain else LIKELY)
 
 
-def _symptom(error: NvmlError, bus: Reading) -> str:
-    loaded = bus.driver.get("kernel_module_version")
-    if error.code == codes.LIB_RM_VERSION_MISMATCH and loaded:
-        return f"{error.seen}; the loaded kernel module is {loaded}"
+def _symptom(error: NvmlError, module_version: str | None) -> str:
+    if error.code == codes.LIB_RM_VERSION_MISMATCH and module_version:
+        return f"{error.seen}; the loaded kernel module is {module_version}"
     return error.seen
 
 
-def _not_offered(bus: Reading, library: Reading) -> Iterator[Cause]:
+def _not_offered(taken: Sequence[Gpu], library: Reading) -> Iterator[Cause]:
+    """GPUs that NVIDIA's driver has and does not show."""
     if not library.complete:  # its failures say why
         return
     offered = {gpu.get("pci_address") for gpu in library.gpus}
-    for gpu in bus.gpus:
-        if gpu.get("kernel_driver") == _OUR_DRIVER and gpu["pci_address"] not in offered:
+    for gpu in taken:
+        if gpu["pci_address"] not in offered:
             yield Cause(
                 f"{_which(gpu)}: NVIDIA's driver is bound and does not offer it",
                 "The driver could not initialise this GPU, or is told to leave it out.",
@@ -130,7 +133,7 @@ def _not_offered(bus: Reading, library: Reading) -> Iterator[Cause]:
             )
 
 
-def _bandwidth(gpus: list[dict[str, Any]], doubts: list[str]) -> Iterator[Cause]:
+def _bandwidth(gpus: Sequence[Gpu], doubts: Sequence[str]) -> Iterator[Cause]:
     for gpu, doubt in zip(gpus, doubts, strict=True):
         if doubt:
             instead = "The table's" if gpu["peak_bandwidth_bytes_per_second"] else "No"
@@ -143,7 +146,7 @@ def _bandwidth(gpus: list[dict[str, Any]], doubts: list[str]) -> Iterator[Cause]
             )
 
 
-def _mig(gpus: list[dict[str, Any]]) -> Iterator[Cause]:
+def _mig(gpus: Sequence[Gpu]) -> Iterator[Cause]:
     for gpu in gpus:
         if gpu["mig_mode"]:
             yield Cause(
@@ -155,4 +158,6 @@ def _mig(gpus: list[dict[str, Any]]) -> Iterator[Cause]:
 
 
 def _which(gpu: Gpu) -> str:
-    return f"GPU {gpu.get('pci_address') or gpu.get('index')} ({gpu.get('name') or gpu.get('pci_id')})"
+    where = gpu["pci_address"] or gpu["index"]
+    what = gpu["name"] or gpu["pci_id"]
+    return f"GPU {where} ({what})" if what else f"GPU {where}"
