@@ -153,9 +153,10 @@ def _add_processes(command: str, reading: Reading) -> None:
         raise _failure(code, said)
     by_uuid: dict[str, list[dict[str, Any]]] = {}
     for row in csv.reader(said.splitlines(), skipinitialspace=True):
-        if len(row) == 3 and row[1].isdigit():
-            used = _bytes(row[2]) if row[2].isdigit() else None
-            by_uuid.setdefault(row[0], []).append({"pid": int(row[1]), "memory_bytes": used})
+        if len(row) != 3 or not row[1].isdigit():
+            raise _failure(codes.UNKNOWN, said)
+        used = _bytes(row[2]) if row[2].isdigit() else None
+        by_uuid.setdefault(row[0], []).append({"pid": int(row[1]), "memory_bytes": used})
     for gpu in reading.gpus:
         gpu["processes"] = by_uuid.get(str(gpu.get("uuid")), [])
 

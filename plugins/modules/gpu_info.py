@@ -57,7 +57,10 @@ EXAMPLES = r"""
 
 - name: Trust only a bandwidth that follows from what the driver reports
   ansible.builtin.assert:
-    that: gpu.gpus | map(attribute='sources.peak_bandwidth_bytes_per_second') | unique == ['nvml']
+    that: item.sources.peak_bandwidth_bytes_per_second | default('unknown') == 'nvml'
+  loop: "{{ gpu.gpus }}"
+  loop_control:
+    label: "{{ item.name }}"
 """
 
 RETURN = r"""

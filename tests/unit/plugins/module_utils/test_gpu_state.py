@@ -220,6 +220,11 @@ def test_a_failure_inside_a_container_is_told_although_no_bus_is_seen(tmp_path: 
     assert ["recreate the container" in problem.fix for problem in state.problems] == [False, True]
 
 
+def test_where_only_nvidia_smi_is_seen_the_missing_library_is_told(tmp_path: Path) -> None:
+    state = look(tmp_path, without_nvml, fake_nvidia_smi(tmp_path, H200_BUSY))  # a container without sysfs
+    assert state.gpus[0]["kernel_driver"] is None and "libnvidia-ml.so.1" in only(state.problems).symptom
+
+
 def test_a_gpu_that_fell_off_the_bus(tmp_path: Path) -> None:
     smi = fake_nvidia_smi(tmp_path, said="Unable to determine the device handle: GPU is lost.", code=15)
     lost = {0: Code(15)}

@@ -147,6 +147,12 @@ def test_a_process_whose_memory_is_not_told(tmp_path: Path) -> None:
     assert reading.gpus[0]["processes"] == [{"pid": 7, "memory_bytes": None}]
 
 
+@pytest.mark.parametrize("row", ["[Insufficient Permissions]", "GPU-0, [N/A], 5"])
+def test_processes_that_are_not_told_are_unknown_and_not_none(tmp_path: Path, row: str) -> None:
+    reading = nvidia_smi.read(fake_nvidia_smi(tmp_path, H200_BUSY, processes=[*H200_PROCESSES, row]))
+    assert len(reading.failures) == 1 and "processes" not in reading.gpus[0]
+
+
 def test_a_machine_without_nvidia_smi_has_nothing_to_say() -> None:
     reading = nvidia_smi.read("no-such-nvidia-smi")
     assert (reading.gpus, reading.failures) == ([], [])
