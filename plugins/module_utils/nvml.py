@@ -23,7 +23,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvml_errors impo
     NOT_SUPPORTED,
     NvmlError,
 )
-from ansible_collections.toolserve.gpunode.plugins.module_utils.pci_gpus import pci_address, pci_id
+from ansible_collections.toolserve.gpunode.plugins.module_utils.pci_gpus import pci_id
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throttle_reasons import throttle_reasons
 
 LIBRARY = "libnvidia-ml.so.1"
@@ -181,7 +181,7 @@ def _pci(device: _Device) -> dict[str, Any]:
     info = device.structure("nvmlDeviceGetPciInfo_v3", _PciInfo())
     number = info.device_and_vendor
     return {
-        "pci_address": pci_address(info.bus_id.decode("ascii")),
+        "pci_address": f"{info.domain:04x}:{info.bus:02x}:{info.device:02x}.0",  # as nvml.h's format, in sysfs's digits
         "pci_id": pci_id(number & 0xFFFF, number >> 16),
     }
 

@@ -22,8 +22,8 @@ def read(root: Path = Path("/")) -> Reading:
 
 
 def pci_address(bus_id: str) -> str:
-    """An address as sysfs writes it; NVML and nvidia-smi write the domain with eight digits."""
-    domain, _, rest = bus_id.partition(":")
+    """An address as sysfs writes it; nvidia-smi writes the domain with eight digits."""
+    domain, rest = bus_id.split(":", 1)
     return f"{int(domain, 16):04x}:{rest.lower()}"
 
 

@@ -143,7 +143,8 @@ def _handle(_answer: Any, index: int, address: int) -> int:
 
 def _pci(answer: tuple[str, int], address: int) -> int:
     bus_id, number = answer
-    return _put(address, "@16sIIIII32s", b"legacy", 0, 0, 0, number, 0, bus_id.encode())
+    domain, bus, device = (int(part.partition(".")[0], 16) for part in bus_id.split(":"))
+    return _put(address, "@16sIIIII32s", b"legacy", domain, bus, device, number, 0, bus_id.encode())
 
 
 def _memory_v1(answer: tuple[int, int, int], address: int) -> int:

@@ -214,8 +214,8 @@ int nvmlDeviceGetName(int *handle, char *text, unsigned int size) {
   return 0;
 }
 int nvmlDeviceGetPciInfo_v3(int *handle, pci *info) {
-  info->id = 0x27B810DE;
-  strcpy(info->bus_id, "00000000:AF:00.0");
+  info->domain = 0x10000; info->bus = 0xaf; info->device = 2; info->id = 0x27B810DE;
+  strcpy(info->bus_id, "00010000:AF:02.0");
   return handle == &device ? 0 : 2;
 }
 int nvmlDeviceGetMemoryInfo_v2(int *handle, memory_v2 *memory) {
@@ -251,7 +251,7 @@ def test_a_real_shared_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         {
             "index": 0,
             "name": "NVIDIA L4",
-            "pci_address": "0000:af:00.0",
+            "pci_address": "10000:af:02.0",
             "pci_id": "10de:27b8",
             "memory_total_bytes": 24 * 2**30,
             "memory_reserved_bytes": 2**30,
