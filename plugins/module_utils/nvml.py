@@ -4,7 +4,7 @@
 
 """What NVML, the library behind nvidia-smi, says of the GPUs; through ctypes, so that nothing has to be installed.
 
-Functions, structures and constants are those of nvml.h. A value that a GPU does not have is left out. Where a newer
+Functions and constants are those of nvml.h. A value that a GPU does not have is left out. Where a newer
 function replaced an older one, the newer is asked first: drivers from 535 to beyond 610 know one of the two.
 """
 
@@ -23,6 +23,15 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvml_errors impo
     NOT_SUPPORTED,
     NvmlError,
 )
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvml_structures import (
+    Memory,
+    MemoryV2,
+    PciInfo,
+    ProcessInfo,
+    TemperatureV1,
+    Utilization,
+    versioned,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.pci_gpus import pci_id
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throttle_reasons import throttle_reasons
 
@@ -33,54 +42,6 @@ _CLOCK_SM, _CLOCK_MEMORY = 1, 2
 _TEMPERATURE_GPU = 0
 _MOST_PROCESSES = 1024
 _UNKNOWN_BYTES = 2**64 - 1  # NVML_VALUE_NOT_AVAILABLE
-
-
-class _Memory(ctypes.Structure):
-    _fields_ = [("total", ctypes.c_ulonglong), ("free", ctypes.c_ulonglong), ("used", ctypes.c_ulonglong)]
-
-
-class _MemoryV2(ctypes.Structure):
-    _fields_ = [
-        ("version", ctypes.c_uint),
-        ("total", ctypes.c_ulonglong),
-        ("reserved", ctypes.c_ulonglong),
-        ("free", ctypes.c_ulonglong),
-        ("used", ctypes.c_ulonglong),
-    ]
-
-
-class _TemperatureV1(ctypes.Structure):
-    _fields_ = [("version", ctypes.c_uint), ("sensor", ctypes.c_uint), ("celsius", ctypes.c_int)]
-
-
-class _Utilization(ctypes.Structure):
-    _fields_ = [("gpu", ctypes.c_uint), ("memory", ctypes.c_uint)]
-
-
-class _PciInfo(ctypes.Structure):
-    _fields_ = [
-        ("bus_id_legacy", ctypes.c_char * 16),
-        ("domain", ctypes.c_uint),
-        ("bus", ctypes.c_uint),
-        ("device", ctypes.c_uint),
-        ("device_and_vendor", ctypes.c_uint),
-        ("subsystem", ctypes.c_uint),
-        ("bus_id", ctypes.c_char * 32),
-    ]
-
-
-class _ProcessInfo(ctypes.Structure):
-    _fields_ = [
-        ("pid", ctypes.c_uint),
-        ("used_bytes", ctypes.c_ulonglong),
-        ("gpu_instance", ctypes.c_uint),
-        ("compute_instance", ctypes.c_uint),
-    ]
-
-
-def _versioned(structure: type[ctypes.Structure], version: int) -> ctypes.Structure:
-    """A structure that names its own size and version, as NVML_STRUCT_VERSION does."""
-    return structure(version=ctypes.sizeof(structure) | version << 24)
 
 
 def load_library() -> Any:
@@ -161,8 +122,8 @@ class _Device:
         self.call(function, ctypes.byref(answer))
         return answer
 
-    def processes(self, function: str) -> list[_ProcessInfo]:
-        count, found = ctypes.c_uint(_MOST_PROCESSES), (_ProcessInfo * _MOST_PROCESSES)()
+    def processes(self, function: str) -> list[ProcessInfo]:
+        count, found = ctypes.c_uint(_MOST_PROCESSES), (ProcessInfo * _MOST_PROCESSES)()
         self.call(function, ctypes.byref(count), found)
         return list(found[: count.value])
 
@@ -178,7 +139,7 @@ def _newer(newer: Callable[[], Any], older: Callable[[], Any]) -> Any:
 
 
 def _pci(device: _Device) -> dict[str, Any]:
-    info = device.structure("nvmlDeviceGetPciInfo_v3", _PciInfo())
+    info = device.structure("nvmlDeviceGetPciInfo_v3", PciInfo())
     number = info.device_and_vendor
     return {
         "pci_address": f"{info.domain:04x}:{info.bus:02x}:{info.device:02x}.0",  # as nvml.h's format, in sysfs's digits
@@ -188,11 +149,11 @@ def _pci(device: _Device) -> dict[str, Any]:
 
 def _memory(device: _Device) -> dict[str, Any]:
     info = _newer(
-        lambda: device.structure("nvmlDeviceGetMemoryInfo_v2", _versioned(_MemoryV2, 2)),
-        lambda: device.structure("nvmlDeviceGetMemoryInfo", _Memory()),
+        lambda: device.structure("nvmlDeviceGetMemoryInfo_v2", versioned(MemoryV2, 2)),
+        lambda: device.structure("nvmlDeviceGetMemoryInfo", Memory()),
     )
     memory = {"memory_total_bytes": info.total, "memory_free_bytes": info.free}
-    if isinstance(info, _MemoryV2):
+    if isinstance(info, MemoryV2):
         # Whether NVML's own "used" includes what is reserved is documented in two ways; this is free of doubt.
         memory["memory_reserved_bytes"] = info.reserved
         memory["memory_used_bytes"] = max(0, info.total - info.free - info.reserved)
@@ -217,7 +178,7 @@ def _throttle_reasons(device: _Device) -> list[str]:
 
 def _temperature(device: _Device) -> int:
     answer: int = _newer(
-        lambda: device.structure("nvmlDeviceGetTemperatureV", _versioned(_TemperatureV1, 1)).celsius,
+        lambda: device.structure("nvmlDeviceGetTemperatureV", versioned(TemperatureV1, 1)).celsius,
         lambda: device.number("nvmlDeviceGetTemperature", _TEMPERATURE_GPU),
     )
     return answer
@@ -256,7 +217,7 @@ _VALUES: dict[str, Callable[[_Device], Any]] = {
     "power_limit_default_watts": lambda device: device.watts("nvmlDeviceGetPowerManagementDefaultLimit"),
     "power_limit_max_watts": lambda device: device.pair("nvmlDeviceGetPowerManagementLimitConstraints")[1] / 1000,
     "temperature_celsius": _temperature,
-    "utilization_percent": lambda device: device.structure("nvmlDeviceGetUtilizationRates", _Utilization()).gpu,
+    "utilization_percent": lambda device: device.structure("nvmlDeviceGetUtilizationRates", Utilization()).gpu,
     "persistence_mode": lambda device: bool(device.number("nvmlDeviceGetPersistenceMode")),
     "ecc_mode": lambda device: bool(device.pair("nvmlDeviceGetEccMode")[0]),
     "mig_mode": lambda device: bool(device.pair("nvmlDeviceGetMigMode")[0]),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.toolserve.gpunode.plugins.module_utils import nvml, nvml_errors
+from ansible_collections.toolserve.gpunode.plugins.module_utils import nvml, nvml_errors, nvml_structures
 from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_reading import GPU_FIELDS, Reading
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_nvml import H200, SFF_ADA, Code, FakeNvml, Gpu
 
@@ -266,5 +266,10 @@ def test_a_real_shared_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_structures_name_their_size_as_nvml_h_does() -> None:
-    sizes = {nvml._MemoryV2: 40, nvml._TemperatureV1: 12, nvml._ProcessInfo: 24, nvml._PciInfo: 68}
+    sizes = {
+        nvml_structures.MemoryV2: 40,
+        nvml_structures.TemperatureV1: 12,
+        nvml_structures.ProcessInfo: 24,
+        nvml_structures.PciInfo: 68,
+    }
     assert {structure: ctypes.sizeof(structure) for structure in sizes} == sizes
