@@ -159,11 +159,13 @@ class ChatServer:
             "request_metadata": RequestResponseMetadata(request_id="chatcmpl-1"),
             "enable_force_include_usage": False,
             "reasoning_parser": self.reasoning_class(TOKENIZER) if self.reasoning_class else None,
-            "parser": self.parser_class(TOKENIZER, request.tools) if self.parser_class else None,
             "chat_template_kwargs": {},
             "mm_token_counts": None,
         }
-        return {name: known[name] for name in inspect.signature(method).parameters}
+        wanted = inspect.signature(method).parameters
+        if "parser" in wanted:
+            known["parser"] = self.parser_class(TOKENIZER, request.tools)
+        return {name: known[name] for name in wanted}
 
 
 async def _engine(steps: list[list[CompletionOutput]]) -> AsyncIterator[RequestOutput]:
