@@ -83,11 +83,11 @@ def _add(choice: Choice, entry: dict[str, Any]) -> None:
     choice.content += delta.get("content") or ""
     choice.reasoning += _reasoning(delta)
     for part in delta.get("tool_calls") or []:
-        _add_call(choice.calls, part)
+        add_call(choice.calls, part)
     choice.finish_reason = entry.get("finish_reason") or ""
 
 
-def _add_call(calls: list[Call], part: dict[str, Any]) -> None:
+def add_call(calls: list[Call], part: dict[str, Any]) -> None:
     function = part["function"]
     if part["index"] == len(calls):
         if part.get("type") != "function" or not part.get("id") or not function.get("name"):
