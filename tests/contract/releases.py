@@ -24,6 +24,11 @@ class Release:
     packages: str  # the list in packages/ that it runs with
     sample: bool = False  # part of `make test`
 
+    @property
+    def enforces_calls(self) -> bool:
+        """Whether it constrains required, named and strict calls to the parser's own format, unless told not to."""
+        return tuple(map(int, self.name.split("."))) >= (0, 24)
+
 
 def load() -> dict[str, Release]:
     entries = tomllib.loads(TABLE.read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ class Choice:
     content: str = ""
     reasoning: str = ""
     calls: list[Call] = field(default_factory=list)
-    finish_reason: str | None = None
+    finish_reason: str = ""  # none was sent
 
 
 @dataclass
@@ -67,9 +67,6 @@ def read_stream(events: list[str], choices: int = 1) -> Answer:
         for entry in chunk["choices"]:
             _add(answer.choices[entry["index"]], entry)
         answer.usage = chunk.get("usage") or answer.usage
-    for index, choice in enumerate(answer.choices):
-        if choice.finish_reason is None:
-            raise Fault(f"choice {index} has no finish_reason")
     return answer
 
 
@@ -81,16 +78,16 @@ def _data(event: str) -> str:
 
 def _add(choice: Choice, entry: dict[str, Any]) -> None:
     delta = entry["delta"]
-    if choice.finish_reason is not None:
+    if choice.finish_reason:
         raise Fault(f"a delta after the finish_reason: {entry!r}")
     choice.content += delta.get("content") or ""
     choice.reasoning += _reasoning(delta)
     for part in delta.get("tool_calls") or []:
-        _add_call(choice.calls, part)
-    choice.finish_reason = entry.get("finish_reason")
+        add_call(choice.calls, part)
+    choice.finish_reason = entry.get("finish_reason") or ""
 
 
-def _add_call(calls: list[Call], part: dict[str, Any]) -> None:
+def add_call(calls: list[Call], part: dict[str, Any]) -> None:
     function = part["function"]
     if part["index"] == len(calls):
         if part.get("type") != "function" or not part.get("id") or not function.get("name"):

@@ -27,7 +27,7 @@ class Expected:
 
     content: str
     calls: list[tuple[str, Any]]
-    finish_reasons: tuple[str, ...]
+    finish_reasons: tuple[str, ...] = ()  # empty: it is not looked at
     # A call that breaks or is cut off after its arguments began: the name, and the client has no more than a beginning.
     unfinished: bool = False
     reasoning: str = ""
@@ -54,6 +54,12 @@ class Report:
         if len(counts.failures) < MAX_FAILURES:
             counts.failures.append(f"{label}: {fault}")
 
+    def add(self, name: str, found: Category) -> None:
+        counts = self.categories.setdefault(name, Category())
+        counts.passed += found.passed
+        counts.failed += found.failed
+        counts.failures += found.failures
+
 
 def difference(choice: Choice, expected: Expected) -> str | None:
     calls = [(call.name, call.parsed()) for call in choice.calls]
@@ -68,8 +74,10 @@ def difference(choice: Choice, expected: Expected) -> str | None:
         return f"content {choice.content!r}, not {expected.content!r}"
     if choice.reasoning.strip() != expected.reasoning.strip():
         return f"reasoning {choice.reasoning!r}, not {expected.reasoning!r}"
-    reasons = ("tool_calls",) if unfinished and "length" not in expected.finish_reasons else expected.finish_reasons
-    if choice.finish_reason not in reasons:
+    reasons = expected.finish_reasons
+    if unfinished and reasons == ("stop",):
+        reasons = ("tool_calls",)
+    if reasons and choice.finish_reason not in reasons:
         return f"finish_reason {choice.finish_reason!r}, not {' or '.join(map(repr, reasons))}"
     return None
 

@@ -15,7 +15,10 @@ from server import MODEL, ChatCompletionRequest, Delta
 from tokenizer import END_ID, ids_of
 
 TOOLS = ("get_weather", "get_time", "f")
-PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
+PARAMETERS = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}, "zone": {"type": "string"}, "precise": {"type": "boolean"}},
+}
 # What the model writes in the cases that are about the server and not about the text.
 WEATHER = '{"name": "get_weather", "arguments": {"city": "Tokyo"}}'
 TIME = '{"name": "get_time", "arguments": {"zone": "Asia/Tokyo", "precise": true}}'

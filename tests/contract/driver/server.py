@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import vllm
-from tokenizer import END_ID, TOKENIZER, ids_of
+from tokenizer import END_ID, PROMPT_IDS, TOKENIZER, ids_of
 from vllm.outputs import CompletionOutput, RequestOutput
 
 try:
@@ -38,7 +38,6 @@ VERSION = tuple(int(part) for part in vllm.__version__.split(".")[:3])
 _serving_module = sys.modules[OpenAIServingChat.__module__]
 ChatCompletionRequest: Any = _serving_module.ChatCompletionRequest
 RequestResponseMetadata: Any = _serving_module.RequestResponseMetadata
-PROMPT_IDS = ids_of("?")
 MODEL = "a-model"
 
 
@@ -50,6 +49,16 @@ class Delta:
     ids: list[int]
     finish_reason: str | None = None
     choice: int = 0
+
+    def output(self) -> CompletionOutput:
+        return CompletionOutput(
+            index=self.choice,
+            text=self.text,
+            token_ids=self.ids,
+            cumulative_logprob=None,
+            logprobs=None,
+            finish_reason=self.finish_reason,
+        )
 
 
 def reasoning_parser_class(name: str | None) -> Any:
@@ -109,18 +118,10 @@ class ChatServer:
     def whole(self, request: Any, texts: list[str], finish_reason: str = "stop") -> dict[str, Any]:
         """The answer to a request that is not streamed, as its client reads it; one text for each choice."""
         outputs = [
-            CompletionOutput(
-                index=index,
-                text=text,
-                token_ids=[*ids_of(text), END_ID],
-                cumulative_logprob=None,
-                logprobs=None,
-                finish_reason=finish_reason,
-            )
-            for index, text in enumerate(texts)
+            Delta(text, [*ids_of(text), END_ID], finish_reason, index).output() for index, text in enumerate(texts)
         ]
         method = self.serving.chat_completion_full_generator
-        result: Any = asyncio.run(method(**self._arguments(method, request, _engine([outputs]))))
+        result: Any = asyncio.run(method(**self._arguments(method, request, engine([outputs]))))
         if not hasattr(result, "choices"):
             raise RuntimeError(f"an error instead of an answer: {result!r}")
         answer: dict[str, Any] = result.model_dump(mode="json")
@@ -128,23 +129,11 @@ class ChatServer:
 
     def stream(self, request: Any, deltas: Iterable[Delta]) -> list[str]:
         """What goes over the wire to the client of a streamed request."""
-        steps = [
-            [
-                CompletionOutput(
-                    index=delta.choice,
-                    text=delta.text,
-                    token_ids=delta.ids,
-                    cumulative_logprob=None,
-                    logprobs=None,
-                    finish_reason=delta.finish_reason,
-                )
-            ]
-            for delta in deltas
-        ]
+        steps = [[delta.output()] for delta in deltas]
         method = self.serving.chat_completion_stream_generator
 
         async def collect() -> list[str]:
-            return [event async for event in method(**self._arguments(method, request, _engine(steps)))]
+            return [event async for event in method(**self._arguments(method, request, engine(steps)))]
 
         return asyncio.run(collect())
 
@@ -159,14 +148,16 @@ class ChatServer:
             "request_metadata": RequestResponseMetadata(request_id="chatcmpl-1"),
             "enable_force_include_usage": False,
             "reasoning_parser": self.reasoning_class(TOKENIZER) if self.reasoning_class else None,
-            "parser": self.parser_class(TOKENIZER, request.tools) if self.parser_class else None,
             "chat_template_kwargs": {},
             "mm_token_counts": None,
         }
-        return {name: known[name] for name in inspect.signature(method).parameters}
+        wanted = inspect.signature(method).parameters
+        if "parser" in wanted:
+            known["parser"] = self.parser_class(TOKENIZER, request.tools)
+        return {name: known[name] for name in wanted}
 
 
-async def _engine(steps: list[list[CompletionOutput]]) -> AsyncIterator[RequestOutput]:
+async def engine(steps: list[list[CompletionOutput]]) -> AsyncIterator[RequestOutput]:
     for outputs in steps:
         yield RequestOutput(
             request_id="chatcmpl-1",

@@ -36,3 +36,6 @@ def ids_of(text: str) -> list[int]:
     if text in SPECIAL_IDS:
         return [SPECIAL_IDS[text]]
     return [_ID_OF_BYTE[byte] for byte in text.encode("utf-8", "surrogatepass")]
+
+
+PROMPT_IDS = ids_of("?")
