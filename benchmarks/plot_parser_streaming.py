@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -125,18 +126,18 @@ def findings(results: Results) -> str:
         ours, theirs = (cells(results, release, parser, 4) for parser in ("qwen_tools", "hermes"))
         shorter, long, longest = ours[1_000], ours[64_000], ours[256_000]
         growth, closing = longest["mean"] / shorter["mean"], longest["closing"] / 1000
-        lines += [
-            f"- vLLM {release}: 64,000 characters in deltas of 4 take `qwen_tools` {long['seconds']:.2f} s, `hermes` ",
-            f"{theirs[64_000]['seconds']:.2f} s: {ratio(long, theirs[64_000])} times less. At 256,000 characters a ",
-            f"delta costs `qwen_tools` {growth:.2f} times what it costs at 1,000; closing that call takes ",
-            f"{closing:.1f} ms once.\n",
-        ]
+        lines.append(
+            f"- vLLM {release}: 64,000 characters in deltas of 4 take `qwen_tools` {long['seconds']:.2f} s, `hermes` "
+            f"{theirs[64_000]['seconds']:.2f} s: {ratio(long, theirs[64_000])} times less. At 256,000 characters a "
+            f"delta costs `qwen_tools` {growth:.2f} times what it costs at 1,000; closing that call takes "
+            f"{closing:.1f} ms once."
+        )
     machine = results[RELEASES[0]]["machine"]
-    lines += [
-        f"- Measured on {machine['cores']} cores of {machine['processor']} with Python {machine['python']}, ",
-        "shared with other work: the ratios count, not the microseconds.",
-    ]
-    return "".join(lines)
+    lines.append(
+        f"- Measured on {machine['cores']} cores of {machine['processor']} with Python {machine['python']}, shared "
+        "with other work: the ratios count, not the microseconds."
+    )
+    return "\n".join(textwrap.fill(line, 128, subsequent_indent="  ") for line in lines)
 
 
 def main() -> None:
