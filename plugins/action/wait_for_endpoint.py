@@ -57,11 +57,12 @@ class Sight:
 
     def describe(self) -> str:
         """For a progress line."""
-        parts = [self.progress.describe()] if self.lines else []
-        parts.append(self.error)
-        if self.container is not None:
-            parts.append(self.container.describe())
-        return "; ".join(parts)
+        if self.container is None:
+            return self.error
+        if not self.container.running:
+            return f"{self.error}; container {self.container.describe()}"
+        health = f"; container {self.container.health}" if self.container.health else ""
+        return f"{self.progress.describe()}; {self.error}{health}"
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -190,7 +191,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         )
         told = [f"{reason}. Waiting longer is no use."]
         told += _told(causes[:1]) or [f"The reason is usually in its log: docker logs {container.name}"]
-        return self._failed(told, container, lines, causes)
+        # One that runs has just been restarted: what counts is the start before.
+        reached = progress(lines, None if container.running else container.started)
+        return self._failed(told, container, lines, causes, reached)
 
     def _timed_out(self, sight: Sight) -> dict[str, Any]:
         endpoint = sight.endpoint
@@ -209,16 +212,17 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         causes = [cause for cause in startup_causes(lines) if cause.confidence == CERTAIN]
         told += _told(causes[:1])
         told.append(
-            f"The {sight.container.describe()}, its server is {sight.progress.describe()}. If it is still getting on, "
-            f"raise timeout. More of its log: docker logs {sight.container.name}"
+            f"The container {sight.container.name} is {sight.container.describe()}, its server: "
+            f"{sight.progress.describe()}. If it is still getting on, raise timeout. More of its log: docker logs "
+            f"{sight.container.name}"
         )
-        return self._failed(told, sight.container, lines, causes)
+        return self._failed(told, sight.container, lines, causes, progress(lines, sight.container.started))
 
+    @staticmethod
     def _failed(
-        self, told: list[str], container: Container, lines: list[LogLine], causes: list[Cause]
+        told: list[str], container: Container, lines: list[LogLine], causes: list[Cause], reached: Progress
     ) -> dict[str, Any]:
         shown = [without_secrets(line.text) for line in lines[-SHOWN_LINES:]]
-        reached = progress(lines, container.started)
         return {
             "failed": True,
             "msg": "\n".join([*told, *(["The end of its log:", *shown] if shown else [])]),

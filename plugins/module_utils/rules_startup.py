@@ -193,17 +193,17 @@ RULES: tuple[StartupRule, ...] = (
     ),
     _rule(
         "unknown_parser",
-        r"invalid tool call parser: (?P<name>\S+)",
+        r"invalid tool call parser: (?P<name>\S+) \(chose from \{ *(?P<known>[^}]*?) *\}",
         "This vLLM release has no tool call parser named {name}.",
-        "Set tool-call-parser (the profile's tool_calls.parser) to one that the message lists. If it comes from a "
-        "plugin, set tool-parser-plugin as well, and compare the name that the plugin registers.",
+        "Set tool-call-parser (the profile's tool_calls.parser) to one of {known}. If it comes from a plugin, set "
+        "tool-parser-plugin as well, and compare the name that the plugin registers.",
         f"{_VLLM}; {_RUN}",
     ),
     _rule(
         "unknown_reasoning_parser",
         r"(?:invalid reasoning parser: |Reasoning parser ')(?P<name>[^\s']+)",
         "This vLLM release has no reasoning parser named {name}.",
-        "Set reasoning-parser to one that the message lists, or leave it out for a model that does not reason.",
+        "Set reasoning-parser to one that the log lists, or leave it out for a model that does not reason.",
         f"{_VLLM}; {_RUN}",
     ),
     _rule(

@@ -19,7 +19,7 @@ _ENDED = frozenset({MISSING, "exited", "dead", "restarting", "removing"})
 
 @dataclass(frozen=True)
 class Container:
-    """``started``: seconds since the epoch; ``error``: why Docker could not start it."""
+    """``started``: seconds since the epoch; ``exit_code``: None while it runs; ``error``: why it could not start."""
 
     name: str
     state: str
@@ -30,20 +30,25 @@ class Container:
     started: float | None = None
     error: str = ""
 
+    @property
+    def running(self) -> bool:
+        """Whether a server can be at work in it."""
+        return self.state == "running"
+
     def describe(self) -> str:
-        """For a progress line."""
-        return f"container {self.state}{f' ({self.health})' if self.health else ''}"
+        """Its state, and what its health check says."""
+        return f"{self.state}{f' ({self.health})' if self.health else ''}"
 
     def reason_to_stop(self, restarts_before: int) -> str | None:
         """Why waiting for this container is pointless."""
         if self.state == MISSING:
             return f"The container {self.name} does not exist"
-        ending = f"exit code {self.exit_code}{', out of memory' if self.out_of_memory else ''}"
         if self.state in _ENDED:
+            ending = f"exit code {self.exit_code}{', out of memory' if self.out_of_memory else ''}"
             return f"The container {self.name} is {self.state} ({ending})"
         if self.restarts > restarts_before:
             times = self.restarts - restarts_before
-            return f"The container {self.name} ended and was restarted {times} time(s) while waiting ({ending})"
+            return f"The container {self.name} ended and was restarted {times} time(s) while waiting"
         return None
 
 
@@ -55,7 +60,7 @@ def from_inspection(name: str, text: str) -> Container:
         name,
         state["Status"],
         health=(state.get("Health") or {}).get("Status", ""),
-        exit_code=state["ExitCode"],
+        exit_code=None if state["Status"] == "running" else state["ExitCode"],  # a restart makes it 0
         restarts=document["restarts"],
         out_of_memory=state["OOMKilled"],
         started=seconds_since_epoch(state.get("StartedAt", "")),

@@ -228,7 +228,7 @@ container:
       returned: always
       sample: exited
     exit_code:
-      description: With what it ended.
+      description: With what it ended; V(null) while it runs.
       type: int
       returned: when it exists
     restarts:

@@ -154,9 +154,9 @@ def test_the_container_and_how_far_it_has_come_are_told_too(lines: list[str]) ->
     wait([*[ABSENT] * 5, READY], docker, logs, container="vllm")
     assert [line.removeprefix("[node1] endpoint: waiting ") for line in lines] == [
         "0 s of 900 s: connection refused; container created",
-        "5 s of 900 s: loading weights; connection refused; container running (starting)",
-        "10 s of 900 s: loading weights, 33 %; connection refused; container running (starting)",
-        "20 s of 900 s: warming up; connection refused; container running (starting)",
+        "5 s of 900 s: loading weights; connection refused; container starting",
+        "10 s of 900 s: loading weights, 33 %; connection refused; container starting",
+        "20 s of 900 s: warming up; connection refused; container starting",
     ]
 
 
@@ -224,9 +224,16 @@ def test_waiting_stops_when_the_container_will_not_come_up(
         assert script.calls[-1][1]["argv"] == ["docker", "logs", "--timestamps", "--tail", "4000", "vllm"]
 
 
-@pytest.mark.parametrize("state", [inspected("exited", ExitCode=1), inspected("restarting", 3, ExitCode=1)])
-def test_the_reason_is_told_when_the_server_died(lines: list[str], state: dict[str, Any]) -> None:
-    result, _script = wait([ABSENT], [state], [recorded("kv_cache_too_small")], container="vllm")
+@pytest.mark.parametrize(
+    "states",
+    [
+        [inspected("exited", ExitCode=1)],
+        [inspected("restarting", 3, ExitCode=1)],
+        [inspected(StartedAt="2026-11-21T12:13:00Z"), inspected(restarts=1, StartedAt="2026-11-21T12:59:00Z")],
+    ],
+)
+def test_the_reason_is_told_when_the_server_died(lines: list[str], states: list[Any]) -> None:
+    result, _script = wait([ABSENT], states, [recorded("kv_cache_too_small")], container="vllm")
     first = result["causes"][0]
     assert first["confidence"] == "certain" and "139648 tokens would fit" in first["cause"]
     for told in first["symptom"], first["cause"], first["fix"], "The end of its log:":
@@ -245,7 +252,7 @@ def test_docker_that_could_not_start_it_is_a_reason_too(lines: list[str]) -> Non
 def test_a_server_that_stays_up_is_not_said_to_have_died(lines: list[str]) -> None:
     handled = log("ERROR 11-21 12:00:00 [a.py:1] ValueError: something that was handled")
     result, _script = wait([ABSENT], [inspected()], [handled], container="vllm", timeout=1)
-    assert result["causes"] == [] and "its server is starting" in result["msg"]
+    assert result["causes"] == [] and "its server: starting" in result["msg"]
     failed = log("ERROR 11-21 12:00:00 [core.py:1] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
     result, _script = wait([ABSENT], [inspected()], [failed], container="vllm", timeout=1)
     assert "The GPU's memory is used up" in result["msg"]
@@ -266,9 +273,9 @@ def test_time_runs_out(lines: list[str]) -> None:
 
 def test_time_runs_out_with_a_container(lines: list[str]) -> None:
     result, _script = wait([ABSENT], [inspected(Health={"Status": "unhealthy"})], timeout=4, container="vllm")
-    assert "The container running (unhealthy), its server is starting" in result["msg"] and result["msg"].endswith(
-        "line 39"
-    )
+    assert "The container vllm is running (unhealthy), its server: starting." in result["msg"] and result[
+        "msg"
+    ].endswith("line 39")
 
 
 @pytest.mark.parametrize("key", [None, "canary-4711"])
@@ -380,7 +387,7 @@ def test_an_endpoint_that_comes_up_while_ansible_waits(tmp_path: Path, dead_url:
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert ready.is_set() and "served pocket by 0.32.0" in finished.stdout
     told = re.findall(r"^\[localhost\] endpoint: waiting (\d+) s of 180 s: (.*)$", finished.stdout, re.MULTILINE)
-    what = "loading weights; connection refused; container running (starting)"
+    what = "loading weights; connection refused; container starting"
     assert told and {seen for _seconds, seen in told} == {what}
     assert "canary-4711" not in finished.stdout + finished.stderr
 
