@@ -30,7 +30,10 @@ _RUN = "vLLM 0.32.0, as it was run"
 
 @dataclass(frozen=True)
 class StartupRule:
-    """``with_exception``: the line alone does not say why, the exception that is logged after it does."""
+    """``with_exception``: the line alone does not say why, the exception that is logged after it does.
+
+    ``explains``: the rule whose line is but a consequence of this one, and not worth telling beside it.
+    """
 
     name: str
     pattern: re.Pattern[str]
@@ -39,6 +42,7 @@ class StartupRule:
     source: str
     confidence: str = CERTAIN
     with_exception: bool = False
+    explains: str = ""
 
 
 def _rule(
@@ -49,8 +53,9 @@ def _rule(
     source: str,
     confidence: str = CERTAIN,
     with_exception: bool = False,
+    explains: str = "",
 ) -> StartupRule:
-    return StartupRule(name, re.compile(pattern), cause, fix, source, confidence, with_exception)
+    return StartupRule(name, re.compile(pattern), cause, fix, source, confidence, with_exception, explains)
 
 
 RULES: tuple[StartupRule, ...] = (
@@ -145,7 +150,8 @@ RULES: tuple[StartupRule, ...] = (
     ),
     _rule(
         "kv_cache_much_too_small",
-        r"max seq len \((?P<wanted>\d+)\).*?(?P<needed>[\d.]+) GiB KV cache is needed.*?\((?P<free>[\d.]+) GiB\)",
+        r"max seq len \((?P<wanted>\d+)\).*?(?P<needed>[\d.]+) GiB KV cache is needed.*?\((?P<free>[\d.]+) GiB\)"
+        r"(?!.*estimated maximum model length)",
         "The memory that is left for the KV cache ({free} GiB) does not hold one request of {wanted} tokens "
         "({needed} GiB), and vLLM does not say how many would fit.",
         "Set a much smaller max-model-len (the profile's context.maximum), or make room: raise "
@@ -180,6 +186,7 @@ RULES: tuple[StartupRule, ...] = (
         "The container's shared memory (/dev/shm) is too small: Docker gives 64 MiB unless told otherwise.",
         "Start the container with --shm-size 8g (shm_size in compose.yaml) or --ipc=host.",
         _RUN,
+        explains="disk_full",
     ),
     # Tool calls and templates
     _rule(
@@ -190,6 +197,7 @@ RULES: tuple[StartupRule, ...] = (
         "image has, and vLLM has moved its parser modules (vllm.tool_parsers since 0.14).",
         f"{_VLLM}; {_RUN}",
         with_exception=True,
+        explains="unknown_parser",
     ),
     _rule(
         "unknown_parser",
@@ -342,7 +350,9 @@ _CONSEQUENCE = re.compile(r"Engine core initialization failed|Engine process fai
 def matching_rules(lines: Sequence[LogLine], docker_error: str = "") -> list[tuple[StartupRule, Cause]]:
     """The rules that the log or Docker's own error (State.Error of docker inspect) fulfils, in their order."""
     said = _said(lines, docker_error)
-    return [(rule, cause) for rule in RULES if (cause := _applied(rule, said)) is not None]
+    found = [(rule, cause) for rule in RULES if (cause := _applied(rule, said)) is not None]
+    explained = {rule.explains for rule, _cause in found}
+    return [(rule, cause) for rule, cause in found if rule.name not in explained]
 
 
 def startup_causes(
