@@ -22,7 +22,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.server_log_facts
 KILLED = 137  # 128 + SIGKILL
 _SYMPTOM_CHARACTERS = 300
 _CODE = " " * 4  # how a traceback indents the code that it quotes
-_HARMLESS = frozenset({"DEBUG", "INFO", "WARNING"})
+_HARMLESS = frozenset({"DEBUG", "INFO"})
 
 _VLLM = "vLLM, sources of 0.9.2 to 0.33.0"
 _RUN = "vLLM 0.32.0, as it was run"
@@ -33,6 +33,7 @@ class StartupRule:
     """``with_exception``: the line alone does not say why, the exception that is logged after it does.
 
     ``explains``: the rule whose line is but a consequence of this one, and not worth telling beside it.
+    ``in_warnings``: vLLM says this as a warning; what it says elsewhere as a warning did not end it.
     """
 
     name: str
@@ -43,6 +44,7 @@ class StartupRule:
     confidence: str = CERTAIN
     with_exception: bool = False
     explains: str = ""
+    in_warnings: bool = False
 
 
 def _rule(
@@ -54,8 +56,10 @@ def _rule(
     confidence: str = CERTAIN,
     with_exception: bool = False,
     explains: str = "",
+    in_warnings: bool = False,
 ) -> StartupRule:
-    return StartupRule(name, re.compile(pattern), cause, fix, source, confidence, with_exception, explains)
+    compiled = re.compile(pattern)
+    return StartupRule(name, compiled, cause, fix, source, confidence, with_exception, explains, in_warnings)
 
 
 RULES: tuple[StartupRule, ...] = (
@@ -67,6 +71,7 @@ RULES: tuple[StartupRule, ...] = (
         "The node's NVIDIA driver is older than the CUDA release in the image needs.",
         "Install a newer driver branch on the node, or choose a vLLM release whose image has an older CUDA.",
         "NVIDIA/nvidia-container-toolkit#152; PyTorch's check of the driver",
+        explains="no_gpu",
     ),
     _rule(
         "no_gpu_runtime",
@@ -90,7 +95,9 @@ RULES: tuple[StartupRule, ...] = (
         "libcuda.so.1, a part of the NVIDIA driver, is not in the container.",
         "Install the driver's compute libraries on the node (libnvidia-compute of the driver's branch), and let the "
         "container have the GPU through the NVIDIA Container Toolkit.",
-        "the message of the dynamic linker",
+        f"the message of the dynamic linker; {_VLLM}",
+        explains="no_gpu",
+        in_warnings=True,
     ),
     _rule(
         "cuda_803",
@@ -101,6 +108,7 @@ RULES: tuple[StartupRule, ...] = (
         "If the node is clean, start the container with "
         "LD_LIBRARY_PATH=/usr/local/nvidia/lib64:/usr/lib/x86_64-linux-gnu.",
         "CUDA's error 803; vllm-project/vllm#15335, gpustack/gpustack#4678",
+        explains="no_gpu",
     ),
     _rule(
         "cuda_804",
@@ -109,6 +117,7 @@ RULES: tuple[StartupRule, ...] = (
         "only data center GPUs may.",
         "Install a newer driver branch on the node, or choose a vLLM release whose image has an older CUDA.",
         "CUDA's error 804",
+        explains="no_gpu",
     ),
     _rule(
         "no_gpu",
@@ -385,6 +394,8 @@ def _said(lines: Sequence[LogLine], docker_error: str) -> list[LogLine]:
 
 def _applied(rule: StartupRule, said: list[LogLine]) -> Cause | None:
     for number, line in enumerate(said):
+        if line.level == "WARNING" and not rule.in_warnings:
+            continue
         if found := rule.pattern.search(line.message):
             groups = {name: value or "" for name, value in found.groupdict().items()}
             symptom = _short(line.message)
@@ -416,7 +427,7 @@ def _logged_with(line: LogLine, following: Sequence[LogLine]) -> list[LogLine]:
 
 
 def _last_exception(lines: Sequence[LogLine]) -> str | None:
-    said = (line.message for line in reversed(lines))
+    said = (line.message for line in reversed(lines) if line.level != "WARNING")
     return next((text for text in said if _EXCEPTION.match(text) and not _CONSEQUENCE.search(text)), None)
 
 

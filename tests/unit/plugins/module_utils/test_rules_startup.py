@@ -34,7 +34,9 @@ CASES: dict[str, tuple[str, str]] = {
         "nvidia-container-cli: mount error: stat failed: /dev/nvidia1: no such file",
     ),
     "libcuda_missing": (
-        "ImportError: libcuda.so.1: cannot open shared object file: No such file or directory",
+        "WARNING 11-21 12:00:00 [interface.py:371] Failed to import from vllm._C: ImportError('libcuda.so.1: cannot "
+        "open shared object file: No such file or directory')\n"
+        "RuntimeError: Failed to infer device type, please set the environment variable `VLLM_LOGGING_LEVEL=DEBUG`",
         "ImportError: libtcmalloc.so.4: cannot open shared object file: No such file or directory",
     ),
     "cuda_803": (
