@@ -746,7 +746,7 @@ class ToolCallScanner:
             self._end_block()
 
     def _drop_marks(self) -> None:
-        """The block's own marks go with its calls; not after other text, and a block without calls is text as a whole."""
+        """The block's own marks go with its calls, but not after other text; without calls a block is text."""
         if self._block_has_call and not self._has_text_after_call:
             self._held = []
 
