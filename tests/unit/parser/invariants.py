@@ -199,7 +199,7 @@ def is_accounted_for(output: str, content: str, calls: Calls) -> bool:
             todo.append((found.end(), said, called, mark if called and last != lead else lead))
         elif output[at] == "{" and called < len(calls):
             todo += [(end, said, called + 1, mark) for end in _ends_of_call(output, at, calls[called])]
-        elif called and last != lead and any(mark.startswith(output[at:]) for mark in OTHER_MARKS):
+        if called and last != lead and any(mark.startswith(output[at:]) for mark in OTHER_MARKS):
             todo.append((len(output), said, called, gap))
         if (last in (text, mark) or (in_gap and tag)) and content.startswith(output[at], said):
             todo.append((at + 1, said + 1, called, text))

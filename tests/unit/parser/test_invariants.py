@@ -58,6 +58,7 @@ def test_halves_of_a_pair_that_were_not_written_alike_are_none() -> None:
         (f"<tools>\n```json\n[{F},\n{F}]\n```</tool_call>\n", "", [CALL, CALL]),
         (f"<tools>{F[:-1]}</tools>.<|im_end|>", ".", [CALL]),
         (f"<tools>{F}</tool", "", [CALL]),
+        (f"```json{F}```j", "", [CALL]),
         ('<tools>{"name": "f", "arguments": " "}</tools>', "", [("f", {})]),
         (f"<tools>{F}]<tools>{{}}</tools>", "<tools>{}</tools>", [CALL]),
     ],
