@@ -600,7 +600,7 @@ class ToolCallScanner:
                 self._give_up_call()
             self._run()
         rest = self._take_to(len(self._text))
-        if self._state is scan._scan_block and self._block_has_call and rest[:2] in ("", "</", "<|", "`", "``"):
+        if self._state is scan._scan_block and self._block_has_call and rest[:2] in ("", "<", "</", "<|", "`", "``"):
             self._drop_marks()
             rest = ""
         self._release(rest)
@@ -1000,6 +1000,23 @@ def _new_call_id() -> str:
     return f"chatcmpl-tool-{uuid4().hex}"
 
 
+class AnswerEnd:
+    """Tells the last delta of an answer where vLLM does not: up to 0.23, and later without the structural tag."""
+
+    def __init__(self, request: Any, end_tokens: frozenset[int]) -> None:
+        # Once: the request of old releases warns at each look at max_tokens.
+        self._token_limit = _token_limit(request)
+        ignored = getattr(request, "ignore_eos", False)
+        self._tokens = frozenset(getattr(request, "stop_token_ids", None) or ()) | (set() if ignored else end_tokens)
+
+    def is_in(self, delta_text: str, delta_token_ids: Sequence[int], current_token_ids: Sequence[int]) -> bool:
+        if self._token_limit is not None and len(current_token_ids) >= self._token_limit:
+            return True
+        if not delta_token_ids:
+            return not delta_text
+        return not self._tokens.isdisjoint(delta_token_ids)
+
+
 @dataclass
 class CallDelta:
     """What one delta says of one call."""
@@ -1012,8 +1029,9 @@ class CallDelta:
 class ChoiceStream:
     """One streamed choice: its scanner, the calls it has found, and what it has not said yet."""
 
-    def __init__(self, tool_names: Iterable[str], *, one_call: bool = False) -> None:
+    def __init__(self, tool_names: Iterable[str], end: AnswerEnd, *, one_call: bool) -> None:
         self.scanner = ToolCallScanner(tool_names)
+        self.end = end
         self.text = ""  # what vLLM has shown of this choice
         self.has_ended = False
         self.calls: list[dict[str, str]] = []
@@ -1155,8 +1173,8 @@ class QwenToolParser(ToolParser):
             stream = self._stream_of(previous_text, request)
             stream.text = current_text
             stream.take(stream.scanner.feed(delta_text))
-            is_last = not self.engine_based_streaming and self._is_last(
-                delta_text, delta_token_ids, current_token_ids, request
+            is_last = not self.engine_based_streaming and stream.end.is_in(
+                delta_text, delta_token_ids, current_token_ids
             )
             if is_last:
                 stream.take(stream.scanner.finish())
@@ -1188,7 +1206,8 @@ class QwenToolParser(ToolParser):
                 return stream
         if said_the_same and previous_text:
             return said_the_same[0]
-        stream = ChoiceStream(self._offered_tools(request), one_call=_wants_one_call(request))
+        end = AnswerEnd(request, self._end_tokens)
+        stream = ChoiceStream(self._offered_tools(request), end, one_call=_wants_one_call(request))
         self._streams.append(stream)
         return stream
 
@@ -1203,18 +1222,6 @@ class QwenToolParser(ToolParser):
         if _is_responses_request(request):  # it drops a call whose `function` is not true; it rewrites nothing
             return _message(stream.take_one(is_last=is_last), DeltaFunctionCall)
         return _message(stream.take_all(), UntouchedFunctionCall)
-
-    def _is_last(
-        self, delta_text: str, delta_token_ids: Sequence[int], current_token_ids: Sequence[int], request: Any
-    ) -> bool:
-        limit = _token_limit(request)
-        if limit is not None and len(current_token_ids) >= limit:
-            return True
-        if not delta_token_ids:
-            return not delta_text
-        ends = {*(() if getattr(request, "ignore_eos", False) else self._end_tokens)}
-        ends.update(getattr(request, "stop_token_ids", None) or ())
-        return not ends.isdisjoint(delta_token_ids)
 
     def _offered_tools(self, request: Any) -> set[str]:
         return _tool_names(getattr(request, "tools", None) or getattr(self, "tools", None))
