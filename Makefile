@@ -10,7 +10,7 @@ CONTRACT := $(VENV)/bin/python -m tests.contract
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit sanity unit-newest-core pocket-model-sample \
-  pocket-model molecule chat-templates artifact clean
+  pocket-model molecule chat-templates contract contract-sample contract-docs artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
