@@ -87,6 +87,7 @@ class ResponsesServer:
         vars(self.serving).update(
             chat_template=None,
             chat_template_content_format="auto",
+            chat_template_kwargs={},
             default_chat_template_kwargs={},
             enable_auto_tools=True,
             enable_log_deltas=False,

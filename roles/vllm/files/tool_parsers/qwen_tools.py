@@ -481,8 +481,7 @@ class CallReader:
         self._expect = Expect.COLON
         if key not in CALL_KEYS:
             self._has_odd_key = True
-            if not self._is_call:
-                self.failed = key == "description" or self._offered_names is not None
+            self.failed = self._offered_names is not None or (key == "description" and not self._is_call)
 
     def _take_name(self, name: str) -> None:
         is_offered = self._offered_names is None or name in self._offered_names
@@ -566,6 +565,7 @@ class ToolCallScanner:
         self._held: list[str] = []  # tags and punctuation before an object; text if no call follows
         self._open_tags = 1 if untagged else 0
         self._block_has_call = untagged
+        self._has_text_after_call = False  # in this block
         self._has_broken_call = False  # one that was sent and never finished
         self._in_broken_call = False
         # the object
@@ -600,11 +600,10 @@ class ToolCallScanner:
                 self._give_up_call()
             self._run()
         rest = self._take_to(len(self._text))
-        if self._state is scan._scan_opening or (self._state is scan._scan_block and not self._block_has_call):
-            self._say("".join(self._held) + rest)
-        elif self._state is not scan._scan_block or not rest.startswith(("</", "<|", "`")):
-            self._say(rest)
-        self._held = []
+        if self._state is scan._scan_block and self._block_has_call and rest[:2] in ("", "</", "<|", "`", "``"):
+            self._drop_marks()
+            rest = ""
+        self._release(rest)
         self._end_block()
         return self._events
 
@@ -718,30 +717,38 @@ class ToolCallScanner:
         prose = _BLOCK_PROSE.match(self._text, self._pos)
         self._release()
         self._in_broken_call = False
+        self._has_text_after_call = True
         self._say(self._take_to(prose.end() if prose else self._pos + 1))
         return True
 
     def _take_block_tag(self, tag: str) -> None:
         if tag in OPEN_TAGS:
-            self._drop_or_release()
+            self._drop_marks()
+            self._release()
+            self._in_broken_call = False
             self._begin_opening(tag)
         elif tag in CLOSE_TAGS:
-            self._drop_or_release(tag)
-            self._open_tags -= 1
-            if self._open_tags <= 0:
-                self._end_block()
-        elif tag in END_TOKENS and not self._block_has_call:
-            self._release(tag)
-        else:
+            self._close_tag(tag)
+        elif tag not in END_TOKENS:
             self._held.append(tag)
-
-    def _drop_or_release(self, tag: str = "") -> None:
-        """The block's own marks go with its calls; a block without calls is text as a whole."""
-        if self._block_has_call:
-            self._held = []
-        else:
-            self._in_broken_call = self._has_broken_call
+        elif not self._block_has_call:
             self._release(tag)
+
+    def _close_tag(self, tag: str) -> None:
+        self._drop_marks()
+        self._release()
+        if not self._block_has_call:
+            was_in_broken_call, self._in_broken_call = self._in_broken_call, self._has_broken_call
+            self._say(tag)
+            self._in_broken_call = was_in_broken_call
+        self._open_tags -= 1
+        if self._open_tags <= 0:
+            self._end_block()
+
+    def _drop_marks(self) -> None:
+        """The block's own marks go with its calls, but not after other text; without calls a block is text."""
+        if self._block_has_call and not self._has_text_after_call:
+            self._held = []
 
     def _release(self, text: str = "") -> None:
         self._say("".join(self._held) + text)
@@ -749,7 +756,8 @@ class ToolCallScanner:
 
     def _end_block(self) -> None:
         self._open_tags = 0
-        self._block_has_call = self._has_broken_call = self._in_broken_call = False
+        self._block_has_call = self._has_text_after_call = False
+        self._has_broken_call = self._in_broken_call = False
         self._state = ToolCallScanner._scan_text
 
     def _scan_call(self) -> bool:
@@ -775,7 +783,7 @@ class ToolCallScanner:
 
     def _end_call(self) -> None:
         self._has_calls = self._block_has_call = True
-        self._in_broken_call = False
+        self._has_text_after_call = self._in_broken_call = False
         self._held = []
         if self._spaces is None:
             self._spaces = []
@@ -787,6 +795,7 @@ class ToolCallScanner:
         before = "".join(self._held)
         raw = before + "".join(self._raw)
         self._held = []
+        self._has_text_after_call = True
         self._has_broken_call = self._has_broken_call or self._call_is_sent
         self._in_broken_call = self._in_broken_call or self._call_is_sent
         # Reading from there again costs little: outside a string an open tag ends every object that began before it,
@@ -892,10 +901,12 @@ def structural_tag(tools: Sequence[Any], _builtin_tools: Any, tool_choice: str, 
     from xgrammar import StructuralTag
     from xgrammar.structural_tag import JSONSchemaFormat, TagFormat, TagsWithSeparatorFormat, TriggeredTagsFormat
 
+    # Without a limit a model that has nothing better to do may write spaces until its tokens are used up.
+    limit = {"max_whitespace_cnt": 1} if "max_whitespace_cnt" in JSONSchemaFormat.model_fields else {}
     tags = [
         TagFormat(
             begin=f'{opening}{space}{{"name": {json.dumps(tool.function.name, ensure_ascii=False)}, "arguments": ',
-            content=JSONSchemaFormat(json_schema=_arguments_schema(tool.function)),
+            content=JSONSchemaFormat(json_schema=_arguments_schema(tool.function), **limit),
             end=f"}}{space}{closing}",
         )
         for tool in tools
