@@ -25,6 +25,7 @@ from standin import (
 PLUGIN = load_plugin()
 OLD = load_plugin("0.9.2")
 CALL = '<tools>{"name": "f", "arguments": {"a": 1}}</tools>'
+HALF = CALL.index("1}")
 OURS = re.compile(r"chatcmpl-tool-[0-9a-f]{32}")
 END = 7
 
@@ -295,3 +296,44 @@ def test_an_old_release_cannot_rewrite_the_last_delta() -> None:
     assert not chat and chat.name == "f"
     assert delta(OLD.QwenToolParser(Tokenizer()), CALL, request=responses_request()).tool_calls[0].function
     assert delta(PLUGIN.QwenToolParser(Tokenizer()), CALL).tool_calls[0].function
+
+
+def test_an_answer_of_the_old_responses_api_that_begins_with_a_call_has_arguments_beside_its_name() -> None:
+    parser = load_plugin("0.14.0").QwenToolParser(Tokenizer())
+    sent = old_stream(parser, (CALL, (1,)), (CALL, (1,)), ("", (1,)), ("", (END,)), request=responses_request())
+    assert [things(message) for message in sent] == [
+        [(0, "f", '{"a": 1}')],
+        [(1, "f", "")],
+        [(1, None, '{"a": 1}')],
+        [],
+    ]
+
+
+def new_stream(*pieces: str) -> list[Any]:
+    """The messages of vLLM >= 0.24 to a request of the Responses API, one for each piece and one for the end."""
+    parser = PLUGIN.QwenToolParser(Tokenizer())
+    return [*(delta(parser, piece, request=responses_request()) for piece in pieces), parser.finish_streaming()]
+
+
+def test_text_after_a_call_waits_for_the_next_delta_of_the_new_responses_api() -> None:
+    sent = new_stream(CALL[:HALF], CALL[HALF:] + " b " + CALL, "c")
+    assert [things(message) for message in sent] == [
+        [(0, "f", '{"a": ')],
+        [(0, None, "1}")],
+        [" b c", (1, "f", '{"a": 1}')],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "end"),
+    [
+        pytest.param(
+            [CALL[:HALF], CALL[HALF:] + " b"], [], id="the last delta goes on with a call: vLLM would break off"
+        ),
+        pytest.param([CALL[:HALF], CALL[HALF:] + " b", ""], [], id="said already"),
+        pytest.param([CALL + " b"], [" b"], id="the last delta begins its call"),
+    ],
+)
+def test_text_after_a_call_at_the_end_of_the_new_responses_api(pieces: list[str], end: list[Any]) -> None:
+    assert things(new_stream(*pieces)[-1]) == end

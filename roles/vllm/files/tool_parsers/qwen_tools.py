@@ -961,10 +961,6 @@ class UntouchedFunctionCall(DeltaFunctionCall):
         return False
 
 
-def _is_responses_request(request: Any) -> bool:
-    return request is not None and not hasattr(request, "messages")
-
-
 def _tool_names(tools: Iterable[Any] | None) -> set[str]:
     """Names from either API: {"function": {"name": …}} in chat completions, {"name": …} in responses."""
     names = (getattr(getattr(tool, "function", tool), "name", None) for tool in tools or ())
@@ -1029,15 +1025,18 @@ class CallDelta:
 class ChoiceStream:
     """One streamed choice: its scanner, the calls it has found, and what it has not said yet."""
 
-    def __init__(self, tool_names: Iterable[str], end: AnswerEnd, *, one_call: bool) -> None:
+    def __init__(self, tool_names: Iterable[str], request: Any, end_tokens: frozenset[int]) -> None:
         self.scanner = ToolCallScanner(tool_names)
-        self.end = end
+        self.end = AnswerEnd(request, end_tokens)
+        self.is_for_responses_api = request is not None and not hasattr(request, "messages")
         self.text = ""  # what vLLM has shown of this choice
         self.has_ended = False
+        self.has_spoken = False
+        self.goes_on_with_call = False  # what was said of this delta
         self.calls: list[dict[str, str]] = []
         self.arguments: list[str] = []  # of each finished call, as vLLM's base class keeps them
         self.pending: list[str | CallDelta] = []
-        self._one_call = one_call
+        self._one_call = _wants_one_call(request)
         self._started = 0
         self._pieces: list[str] = []
 
@@ -1090,18 +1089,42 @@ class ChoiceStream:
     def take_one(self, *, is_last: bool) -> list[str | CallDelta]:
         """For the Responses API up to 0.22, which takes one thing from a delta: a text, a name or some arguments.
 
-        What the last delta brings more than one of is lost there; then calls come before text.
+        Where an answer begins with a call, though, its name needs arguments beside it. What the last delta brings more
+        than one of is lost there; then calls come before text.
         """
         if is_last:
             calls = [item for item in self.pending if isinstance(item, CallDelta)]
             return list(calls[:1]) or self.take_all()
         if not self.pending:
             return []
-        item = self.pending.pop(0)
-        if isinstance(item, CallDelta) and item.name and item.arguments:
-            self.pending.insert(0, CallDelta(item.index, None, item.arguments))
-            item.arguments = ""
-        return [item]
+        item = self.pending[0]
+        if isinstance(item, CallDelta) and item.name:
+            if not self.has_spoken and not item.arguments:
+                return []
+            if self.has_spoken and item.arguments:
+                self.pending[0] = CallDelta(item.index, None, item.arguments)
+                return [CallDelta(item.index, item.name, "")]
+        self.has_spoken = True
+        return [self.pending.pop(0)]
+
+    def take_text_first(self, *, is_last: bool) -> list[str | CallDelta]:
+        """For the Responses API from 0.23 on, which puts a delta's text before its calls: not where that ends a call.
+
+        At the end vLLM adds what is said then to what was said of the last delta. Where that goes on with a call, the
+        text after the call is lost: with it, vLLM would end the whole answer with an error.
+        """
+        if is_last:
+            goes_on = self.goes_on_with_call or self._goes_on(self.pending)
+            return [item for item in self.take_all() if not (goes_on and isinstance(item, str))]
+        texts = [position for position, item in enumerate(self.pending) if position and isinstance(item, str)]
+        count = texts[0] if texts else len(self.pending)
+        items, self.pending = self.pending[:count], self.pending[count:]
+        self.goes_on_with_call = self._goes_on(items)
+        return items
+
+    @staticmethod
+    def _goes_on(items: list[str | CallDelta]) -> bool:
+        return any(isinstance(item, CallDelta) and item.name is None for item in items)
 
 
 def _message(items: list[str | CallDelta], function_class: type[DeltaFunctionCall]) -> DeltaMessage | None:
@@ -1172,6 +1195,7 @@ class QwenToolParser(ToolParser):
         else:
             stream = self._stream_of(previous_text, request)
             stream.text = current_text
+            stream.goes_on_with_call = False
             stream.take(stream.scanner.feed(delta_text))
             is_last = not self.engine_based_streaming and stream.end.is_in(
                 delta_text, delta_token_ids, current_token_ids
@@ -1179,7 +1203,7 @@ class QwenToolParser(ToolParser):
             if is_last:
                 stream.take(stream.scanner.finish())
                 stream.has_ended = True
-            message = self._next_message(stream, request, is_last=is_last)
+            message = self._next_message(stream, is_last=is_last)
         if message is None and NEEDS_EVERY_DELTA:
             return DeltaMessage(content="")
         return message
@@ -1190,7 +1214,7 @@ class QwenToolParser(ToolParser):
             return None
         stream = self._streams.pop()
         stream.take(stream.scanner.finish())
-        return self._next_message(stream, None, is_last=True)
+        return self._next_message(stream, is_last=True)
 
     def _stream_of(self, previous_text: str, request: Any) -> ChoiceStream:
         """The state of the choice that this delta belongs to.
@@ -1206,22 +1230,20 @@ class QwenToolParser(ToolParser):
                 return stream
         if said_the_same and previous_text:
             return said_the_same[0]
-        end = AnswerEnd(request, self._end_tokens)
-        stream = ChoiceStream(self._offered_tools(request), end, one_call=_wants_one_call(request))
+        stream = ChoiceStream(self._offered_tools(request), request, self._end_tokens)
         self._streams.append(stream)
         return stream
 
-    def _next_message(self, stream: ChoiceStream, request: Any, *, is_last: bool) -> DeltaMessage | None:
+    def _next_message(self, stream: ChoiceStream, *, is_last: bool) -> DeltaMessage | None:
         # vLLM looks at these to tell whether tools were called.
         self.prev_tool_call_arr = stream.calls
         self.streamed_args_for_tool = stream.arguments
         self.current_tool_id = len(stream.calls) - 1
         self.current_tool_name_sent = bool(stream.calls)
-        if not REWRITES_LAST_DELTA:
-            return _message(stream.take_all(), DeltaFunctionCall)
-        if _is_responses_request(request):  # it drops a call whose `function` is not true; it rewrites nothing
-            return _message(stream.take_one(is_last=is_last), DeltaFunctionCall)
-        return _message(stream.take_all(), UntouchedFunctionCall)
+        if stream.is_for_responses_api:  # up to 0.22 it drops a call whose `function` is not true; it rewrites nothing
+            take = stream.take_one if REWRITES_LAST_DELTA else stream.take_text_first
+            return _message(take(is_last=is_last), DeltaFunctionCall)
+        return _message(stream.take_all(), UntouchedFunctionCall if REWRITES_LAST_DELTA else DeltaFunctionCall)
 
     def _offered_tools(self, request: Any) -> set[str]:
         return _tool_names(getattr(request, "tools", None) or getattr(self, "tools", None))
