@@ -320,8 +320,8 @@ def test_text_after_a_call_waits_for_the_next_delta_of_the_new_responses_api() -
     assert [things(message) for message in sent] == [
         [(0, "f", '{"a": ')],
         [(0, None, "1}")],
-        [" b c", (1, "f", '{"a": 1}')],
-        [],
+        [" b ", (1, "f", '{"a": 1}')],
+        ["c"],
     ]
 
 
