@@ -26,6 +26,7 @@ _FLOATS = {"F64", "F32", "F16", "BF16"}
 _EMBEDDING = re.compile(r"(^|\.)(embed_tokens|wte|tok_embeddings|word_embeddings|embed_in)\.weight$")
 _HEAD = re.compile(r"^(\w+\.)?(lm_head|embed_out|output)\.(weight|bias)$")
 _EXPERT = re.compile(r"\.experts\.|block_sparse_moe\.(in|out)put_linear\.")
+_POSITIONS = re.compile(r"(^|\.)(wpe|embed_positions)\.weight$")
 # Parts of a model for pictures and sound: in memory, but no part of decoding.
 _NOT_TEXT = re.compile(r"(^|\.)(visual|vision_\w+|audio_\w+|multi_modal_projector)\.")
 
@@ -67,7 +68,7 @@ def weights(tensors: Iterable[Tensor], shape: ModelShape, dtype_bytes: int | Non
         if shape.tied_embeddings and _HEAD.search(tensor.name):
             continue  # a second copy of the embedding, which no server loads
         total += size
-        if _NOT_TEXT.search(tensor.name):
+        if _NOT_TEXT.search(tensor.name) or _POSITIONS.search(tensor.name):
             continue
         if _EMBEDDING.search(tensor.name):
             read += 0 if has_head and not shape.tied_embeddings else size
@@ -102,6 +103,11 @@ def config(folder: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SizingError(f"{folder}/config.json is no JSON object")
     return document
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether there are safetensors files, or should be."""
+    return (folder / INDEX).is_file() or any(folder.glob("*.safetensors"))
 
 
 def tensors(folder: Path) -> list[Tensor]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils import checkpoint, model_shape
+from ansible_collections.toolserve.gpunode.plugins.module_utils import checkpoint, decoder_tensors, model_shape
+from ansible_collections.toolserve.gpunode.plugins.module_utils.checkpoint import Tensor
 from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import KvCache, SizingError
 
 
@@ -43,8 +44,8 @@ def token_cost(
         kv = kv or (shape.kv_cache(kv_dtype), "config.json")
         if weight is None:
             dtype = None if shape.quantized else model_shape.DTYPE_BYTES.get(str(arguments.get("dtype")))
-            read = checkpoint.weights(checkpoint.tensors(folder), shape, dtype).read_per_token
-            weight = (read, "safetensors headers")
+            found, source = _tensors(folder)
+            weight = (checkpoint.weights(found, shape, dtype).read_per_token, source)
     if profile:
         read_per_token = (profile.get("bytes") or {}).get("read_per_token")
         if weight is None and read_per_token:
@@ -59,3 +60,10 @@ def token_cost(
             "or a profile with an architecture"
         )
     return TokenCost(*weight, *kv)
+
+
+def _tensors(folder: Path) -> tuple[list[Tensor], str]:
+    """What lies in the folder, or would lie there: with --load-format dummy there are no files."""
+    if checkpoint.has_weights(folder):
+        return checkpoint.tensors(folder), "safetensors headers"
+    return decoder_tensors.tensors(checkpoint.config(folder)), "computed from config.json"

@@ -85,7 +85,8 @@ options:
     description:
       - Folder of the model on the target, with C(config.json) and safetensors files, or its folder in the cache of a
         model hub (C(models--…)). Only the headers of the files are read.
-      - A file that is missing or cut off is an error.
+      - A file that is missing or cut off is an error. Where there are no such files at all, the bytes are computed from
+        C(config.json).
     type: path
   profile:
     description:
