@@ -12,7 +12,7 @@ BENCH := $(VENV)/bin/python -m tests.bench
   pocket-model e2e molecule artifact clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 demo: $(READY) ## Provision a node without a GPU and prove its tool calls (PARSER=hermes shows a failure; DEMO_PORT=8000)
 	@$(BENCH) demo --parser "$(PARSER)"
