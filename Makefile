@@ -9,7 +9,7 @@ BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit sanity unit-newest-core pocket-model-sample \
-  pocket-model e2e molecule artifact clean
+  pocket-model e2e molecule benchmark-throughput artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -35,7 +35,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/e2e
+	mypy plugins/module_utils tests/bench tests/e2e benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -64,6 +64,9 @@ e2e: $(READY) ## The official client against real vLLM with the parser and the p
 molecule: $(READY) ## The whole play on a systemd node: check, converge, idempotence, verify
 	@$(BENCH) prepare --with-collection
 	molecule test
+
+benchmark-throughput: $(READY) ## Our tokens/s against vLLM's own benchmark, and the roofline of this CPU (docs/throughput.md)
+	@$(VENV)/bin/python -m benchmarks.throughput_accuracy
 
 artifact: $(READY) ## Build the collection
 	ansible-galaxy collection build --force
