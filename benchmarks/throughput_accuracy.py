@@ -36,6 +36,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_run i
 from ansible_collections.toolserve.gpunode.plugins.module_utils.token_cost import token_cost
 
 from benchmarks import dummy_model, memory_bandwidth
+from benchmarks.vllm_benchmark import VllmBenchmark
 from tests.bench import engine
 from tests.bench.ansible import REPOSITORY
 from tests.bench.console import say, step
@@ -45,23 +46,25 @@ LOW, HIGH = 0.97, 1.03
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="throughput_check against vLLM's own benchmark")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--prompt-tokens", type=int, default=128)
     parser.add_argument("--output-tokens", type=int, default=128)
-    parser.add_argument("--runs", type=int, default=3, help="requests in each half of a pair")
+    parser.add_argument("--runs", type=int, default=1, help="requests in each half of a pair")
     parser.add_argument("--threads", type=int, default=1, help="of the server")
     parser.add_argument("--result", type=Path, default=REPOSITORY / "benchmarks/results/throughput_accuracy.json")
     arguments = parser.parse_args()
-    with step("Measuring the memory's bandwidth (about 30 s)"):
-        bandwidths = [memory_bandwidth.measure()]
+    with step("Measuring the memory's bandwidth"):
+        bandwidths = [memory_bandwidth.measure(arguments.threads)]
     with dummy_model.serving(engine.ensure(), arguments.threads) as server:
-        pairs = [_pair(server, number, arguments) for number in range(arguments.pairs)]
+        with VllmBenchmark(server) as own:
+            _pair(server, own, 0, arguments)  # warms up, and does not count
+            pairs = [_pair(server, own, number + 1, arguments) for number in range(arguments.pairs)]
         outcome = _measure(server, arguments, concurrency=(1, 4, 8))
         cost = token_cost(model_path=str(server.folder))
     with step("Measuring the memory's bandwidth again"):
-        bandwidths.append(memory_bandwidth.measure())
+        bandwidths.append(memory_bandwidth.measure(arguments.threads))
     best = max(found.best for found in bandwidths)
-    limits, bandwidth = Limits(), Bandwidth(best, "measured, the best of two")
+    limits, bandwidth = Limits(), Bandwidth(best, f"measured with {arguments.threads} processes")
     judgement = judge(outcome, cost, bandwidth, limits)
     say("\n" + report.as_text(report.build(outcome, judgement)) + "\n")
     ratios = [pair["ratio"] for pair in pairs]
@@ -88,25 +91,27 @@ def main() -> int:
     return 0 if LOW <= median <= HIGH and possible else 1
 
 
-def _pair(server: dummy_model.DummyServer, number: int, arguments: argparse.Namespace) -> dict[str, Any]:
+def _pair(
+    server: dummy_model.DummyServer, own: VllmBenchmark, number: int, arguments: argparse.Namespace
+) -> dict[str, Any]:
     """One after the other, each first in every second pair."""
     ours_first = number % 2 == 0
     ours = _measure(server, arguments) if ours_first else None
-    theirs = server.benchmark(arguments.prompt_tokens, arguments.output_tokens, arguments.runs)
+    theirs = own.measure(arguments.prompt_tokens, arguments.output_tokens, arguments.runs)
     ours = ours or _measure(server, arguments)
     speed = ours.median(lambda completion: completion.decode_tokens_per_second)
     if speed is None:
         raise SystemExit(f"not measured: {ours.blocked or ours.busy}")
-    own = 1000 / theirs["median_tpot_ms"]
+    vllm_speed = 1000 / theirs["median_tpot_ms"]
     pair = {
         "ours": round(speed, 3),
-        "vllm": round(own, 3),
-        "ratio": round(speed / own, 4),
+        "vllm": round(vllm_speed, 3),
+        "ratio": round(speed / vllm_speed, 4),
         "ours_ttft_seconds": round(ours.median(lambda completion: completion.ttft) or 0.0, 4),
         "vllm_ttft_seconds": round(theirs["median_ttft_ms"] / 1000, 4),
         "ours_runs": [round(completion.decode_tokens_per_second, 3) for completion in ours.runs],
     }
-    say(f"    pair {number + 1}: ours {speed:.2f}, vLLM's own {own:.2f} tokens/s, ratio {pair['ratio']:.3f}")
+    say(f"    pair {number}: ours {speed:.2f}, vLLM's own {vllm_speed:.2f} tokens/s, ratio {pair['ratio']:.3f}")
     return pair
 
 
