@@ -48,7 +48,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="throughput_check against vLLM's own benchmark")
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--prompt-tokens", type=int, default=128)
-    parser.add_argument("--output-tokens", type=int, default=128)
+    parser.add_argument("--output-tokens", type=int, default=64)
     parser.add_argument("--runs", type=int, default=1, help="requests in each half of a pair")
     parser.add_argument("--threads", type=int, default=1, help="of the server")
     parser.add_argument("--result", type=Path, default=REPOSITORY / "benchmarks/results/throughput_accuracy.json")
