@@ -92,7 +92,7 @@ def _figures(outcome: Outcome, judgement: Judgement) -> list[Row]:
     first = outcome.median(lambda run: run.ttft) or 0.0
     between = outcome.median(lambda run: run.inter_token_latency) or 0.0
     rows: list[Row] = [
-        ("decoding", f"{speed:.1f} tokens/s", f"median of {len(runs)} runs, {speeds[0]:.1f} to {speeds[-1]:.1f}"),
+        ("decoding", f"{speed:.1f} tokens/s", _spread(speeds)),
         ("first token", _seconds(first), f"after a prompt of {runs[-1].prompt_tokens} tokens"),
         ("token to token", _seconds(between), f"longest pause {_seconds(max(run.longest_gap for run in runs))}"),
     ]
@@ -130,6 +130,10 @@ def _notes(outcome: Outcome, judgement: Judgement) -> list[str]:
             f"{outcome.options.prompt_tokens} were wanted."
         )
     return notes
+
+
+def _spread(speeds: list[float]) -> str:
+    return f"median of {len(speeds)} runs, {speeds[0]:.1f} to {speeds[-1]:.1f}" if len(speeds) > 1 else "one run"
 
 
 def _seconds(value: float) -> str:
