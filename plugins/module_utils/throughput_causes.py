@@ -9,7 +9,7 @@ from __future__ import annotations
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.roofline import Roofline
-from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_run import Level, Outcome
+from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_run import Outcome
 from ansible_collections.toolserve.gpunode.plugins.module_utils.token_cost import TokenCost
 
 _WHERE_TO_LOOK = (
@@ -82,13 +82,12 @@ def load(outcome: Outcome) -> Cause | None:
     )
 
 
-def failed_under_load(level: Level) -> Cause:
+def failed_under_load(error: EndpointError, requests: int) -> Cause:
     """Alone a request works, among others it does not."""
-    assert level.error is not None
     return Cause(
-        f"{level.error.seen}, with {level.requests} requests at once",
-        f"One request at a time is answered. {level.error.means}",
-        level.error.fix,
+        f"{error.seen}, with {requests} requests at once",
+        f"One request at a time is answered. {error.means}",
+        error.fix,
         CERTAIN,
     )
 

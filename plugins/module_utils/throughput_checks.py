@@ -20,6 +20,7 @@ ENOUGH = 0.5
 # The part of the prompts that may come from the cache; blocks of equal beginnings are found by chance only.
 CACHED = 0.05
 
+NOT_MEASURED = "nothing was measured"
 NO_FIGURES = "the server shows no figures of vLLM at /metrics"
 
 
@@ -48,7 +49,7 @@ def _idle(outcome: Outcome) -> Check:
     name = "idle"
     if (load := outcome.busy or outcome.before) is None:
         return Check(name, SKIP, _skipped(outcome, "whether the server was idle is not known"))
-    observed = f"{load.running:.0f} requests running, {load.waiting:.0f} waiting before the runs"
+    observed = f"requests before the runs: {load.running:.0f} running, {load.waiting:.0f} waiting"
     if load.idle:
         return Check(name, PASS, observed)
     return Check(name, FAIL, observed, _others(f"{observed}, none of them ours"))
@@ -78,7 +79,7 @@ def _tokens(outcome: Outcome) -> Check:
 def _usage(outcome: Outcome) -> Check:
     name = "usage"
     if not outcome.runs and not outcome.usage_missing:
-        return Check(name, SKIP, "nothing was measured")
+        return Check(name, SKIP, NOT_MEASURED)
     if not outcome.usage_missing and all(run.completion_tokens is not None for run in outcome.runs):
         return Check(name, PASS, "the server counts the tokens of a stream")
     observed = "the stream ends without usage, so that its tokens are not counted"
@@ -95,7 +96,7 @@ def _usage(outcome: Outcome) -> Check:
 def _length(outcome: Outcome) -> Check:
     name = "length"
     if not outcome.runs:
-        return Check(name, SKIP, "nothing was measured")
+        return Check(name, SKIP, NOT_MEASURED)
     wanted = outcome.options.output_tokens
     shortest = min(run.completion_tokens or 0 for run in outcome.runs)
     observed = f"answers of {shortest} tokens and more, {wanted} were asked for"
@@ -113,7 +114,7 @@ def _length(outcome: Outcome) -> Check:
 def _stream(outcome: Outcome) -> Check:
     name = "stream"
     if not outcome.runs:
-        return Check(name, SKIP, "nothing was measured")
+        return Check(name, SKIP, NOT_MEASURED)
     tokens = max(run.tokens_per_arrival for run in outcome.runs)
     observed = f"{tokens:.1f} tokens with each arrival"
     if outcome.measured and tokens <= BURST_TOKENS:
@@ -146,7 +147,7 @@ _CHECKS: tuple[Callable[[Outcome], Check], ...] = (_idle, _usage, _tokens, _leng
 
 def _skipped(outcome: Outcome, consequence: str) -> str:
     if outcome.blocked is not None or outcome.busy is not None or outcome.usage_missing:
-        return "nothing was measured"
+        return NOT_MEASURED
     return f"{NO_FIGURES}: {consequence}"
 
 

@@ -65,9 +65,11 @@ def judge(outcome: Outcome, cost: TokenCost | None, bandwidth: Bandwidth | None,
     if (loaded := causes.load(outcome)) is not None:
         judgement.causes.append(loaded)
         judgement.verdict = max(judgement.verdict, WARN, key=_GRAVITY.index)
-    if failed := next((level for level in outcome.levels if level.error is not None), None):
-        judgement.causes.insert(0, causes.failed_under_load(failed))
-        judgement.verdict = FAIL
+    for level in outcome.levels:
+        if level.error is not None:
+            judgement.causes.insert(0, causes.failed_under_load(level.error, level.requests))
+            judgement.verdict = FAIL
+            break
     return judgement
 
 

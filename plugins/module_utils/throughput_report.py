@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
 from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable, table, wrapped
+from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_checks import NOT_MEASURED, SKIP
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_judge import Judgement
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_run import Level, Outcome
 
@@ -120,10 +121,11 @@ def _level(level: Level) -> Row:
 
 
 def _notes(outcome: Outcome, judgement: Judgement) -> list[str]:
-    """Checks that were not possible or did not pass, each reason once, and what differs from what was asked."""
-    notes = [f"{check.name}: {check.observed}" for check in judgement.checks if check.verdict != "pass"]
+    """Doubts that remain because a check was not possible, and what differs from what was asked."""
+    skipped = [check for check in judgement.checks if check.verdict == SKIP and check.observed != NOT_MEASURED]
+    notes = [f"{check.name}: {check.observed}" for check in skipped]
     if outcome.blocked is not None:
-        notes = [str(outcome.blocked)]
+        notes.append(str(outcome.blocked))
     if outcome.prompt_limit is not None:
         notes.append(
             f"The context has room for a prompt of {outcome.prompt_limit} tokens; "

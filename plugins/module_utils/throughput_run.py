@@ -139,7 +139,7 @@ class _Measurement:
                 outcome.usage_missing = True
                 return
         outcome.before = self._idle()
-        outcome.runs = [self._complete(prompt_tokens, options.output_tokens) for _ in range(options.runs)]
+        outcome.runs = [self._complete(prompt_tokens, options.output_tokens) for _number in range(options.runs)]
         outcome.after = self._settled(outcome.before, outcome.runs)
         if outcome.measured:
             outcome.levels = [self._at_once(requests, prompt_tokens) for requests in options.concurrency]
@@ -199,7 +199,7 @@ class _Measurement:
     def _at_once(self, requests: int, prompt_tokens: int) -> Level:
         level = Level(requests)
         before = self._idle()
-        prompts = [self._prompts.write(prompt_tokens) for _ in range(requests)]
+        prompts = [self._prompts.write(prompt_tokens) for _number in range(requests)]
         bodies = [self._request(prompt, self._options.output_tokens) for prompt in prompts]
         started = time.monotonic()
         with server_load.KvCacheWatch(self._client) as watch, ThreadPoolExecutor(requests) as pool:

@@ -139,7 +139,7 @@ def test_the_profile_gives_bytes_and_floor(check: Run) -> None:
 @pytest.mark.parametrize(
     ("faults", "said"),
     [
-        ({"running": 2.0}, "2 requests running"),
+        ({"running": 2.0}, "2 running"),
         ({"foreign_tokens": 5}, "the server counts 63 tokens generated"),
         ({"foreign_prompt_tokens": 400}, "Others use this server"),
         ({"cached_part": 0.5}, "prefix cache"),
