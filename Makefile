@@ -11,9 +11,7 @@ BENCH := $(VENV)/bin/python -m tests.bench
 CONTRACT := $(VENV)/bin/python -m tests.contract
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit fuzz sanity unit-newest-core \
-  pocket-model-sample pocket-model e2e molecule chat-templates contract contract-sample contract-docs benchmark-parser \
-  artifact clean
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -39,7 +37,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/contract tests/e2e
+	mypy plugins/module_utils tests/bench tests/contract tests/e2e benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -89,6 +87,9 @@ benchmark-parser: $(READY) .venv-benchmarks/.ready ## Our streaming parser and v
 	  python -m tests.contract --run $$release benchmarks/parser_streaming.py --output benchmarks/results || exit; \
 	done
 	.venv-benchmarks/bin/python benchmarks/plot_parser_streaming.py
+
+benchmark-throughput: $(READY) ## Our tokens/s against vLLM's own benchmark, and the roofline of this CPU (docs/throughput.md)
+	@$(VENV)/bin/python -m benchmarks.throughput_accuracy
 
 artifact: $(READY) ## Build the collection
 	ansible-galaxy collection build --force

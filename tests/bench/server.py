@@ -58,11 +58,21 @@ def serving_pocket_model(client: docker.DockerClient) -> Iterator[Server]:
         shm_size="1g",  # vLLM needs more than the 64 MB that a container has
         labels={LABEL: "1"},
     )
+    with started(container, "the pocket model") as address:
+        yield Server(f"{address}/v1", api_key)
+
+
+@contextmanager
+def started(container: Container, model: str) -> Iterator[str]:
+    """Start a container of vLLM, give its address once it answers, and remove it in the end.
+
+    :raises BenchError: the server ended, or did not answer in time; the message ends with its last log lines.
+    """
     try:
-        with step("Starting vLLM with the pocket model (about 30 s)"):
+        with step(f"Starting vLLM with {model} (about 30 s)"):
             container.start()
             address = _wait_until_healthy(container)
-        yield Server(f"{address}/v1", api_key)
+        yield address
     finally:
         container.remove(force=True, v=True)
 
