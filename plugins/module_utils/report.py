@@ -14,8 +14,9 @@ import textwrap
 from dataclasses import dataclass
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import Answer
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Answer, Outcome, ProbeResult
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome, ProbeResult
 
 WIDTH = 100
 HEADINGS = ("probe", "what it checks", "plain", "streamed", "verdict")
@@ -101,18 +102,22 @@ def _row(result: ProbeResult) -> tuple[str, ...]:
     verdict = result.verdict
     if result.tries > 1:
         verdict += f", try {result.tries}"
-    cells = [_cell(result.answers.get(mode)) for mode in (PLAIN, STREAMED)]
-    return (result.probe.id, result.probe.title, *cells, verdict)
+    plain = [answer for answer in result.answers.values() if answer.mode != STREAMED]
+    streamed = [answer for answer in result.answers.values() if answer.mode == STREAMED]
+    return (result.probe.id, result.probe.title, _cell(plain), _cell(streamed), verdict)
 
 
-def _cell(answer: Answer | None) -> str:
-    if answer is None:
-        return "-"
-    if answer.error is not None:
-        return f"HTTP {answer.error.status}" if answer.error.kind == "http" else answer.error.kind
-    if answer.findings:
-        return answer.findings[0].name
-    return f"ok {answer.reply.seconds:.2f} s" if answer.reply is not None else "-"
+def _cell(answers: list[Answer]) -> str:
+    """The first thing that went wrong; when all is well, how long the slowest answer took."""
+    for answer in answers:
+        if answer.error is not None:
+            return f"HTTP {answer.error.status}" if answer.error.kind == "http" else answer.error.kind
+        if answer.findings:
+            return answer.findings[0].name
+    seconds = [answer.reply.seconds for answer in answers if answer.reply is not None]
+    if seconds:
+        return f"ok {max(seconds):.2f} s"
+    return "ok" if answers else "-"
 
 
 def _exhibit(outcome: Outcome) -> tuple[str, str]:

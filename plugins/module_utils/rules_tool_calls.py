@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ChatReply
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import Answer
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import MarkupFamily, find_markup
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Answer, Outcome
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome
 
 # A template that renders even the bare names of the six tools needs more tokens than this for them.
 TOKENS_OF_NO_TOOLS = 10

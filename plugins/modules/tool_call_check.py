@@ -225,7 +225,10 @@ def main() -> None:
             "model": {"type": "str"},
             "profile": {"type": "dict"},
             "probes": {"type": "list", "elements": "str", "default": []},
+            "skip": {"type": "list", "elements": "str", "default": []},
             "tries": {"type": "int", "default": 2},
+            "pass_rate": {"type": "float", "default": 0.5},
+            "concurrency": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 120.0},
             "max_tokens": {"type": "int", "default": 512, "no_log": False},  # not that kind of token
             "seed": {"type": "int"},
@@ -233,16 +236,21 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    for name in ("tries", "timeout", "max_tokens"):
+    for name in ("tries", "pass_rate", "concurrency", "timeout", "max_tokens"):
         if params[name] <= 0:
             module.fail_json(msg=f"{name} is {params[name]} and must be more than 0.")
+    if params["pass_rate"] > 1:
+        module.fail_json(msg=f"pass_rate is {params['pass_rate']} and must be at most 1, which is every try.")
     options = Options(
         model=params["model"],
         probes=params["probes"],
+        skip=params["skip"],
         tries=params["tries"],
+        pass_rate=params["pass_rate"],
+        concurrency=params["concurrency"],
         max_tokens=params["max_tokens"],
         seed=secrets.randbelow(2**31) if params["seed"] is None else params["seed"],
-        capabilities=(params["profile"] or {}).get("capabilities") or {},
+        profile=params["profile"] or {},
     )
     try:
         outcome = run(client_for(params, timeout=params["timeout"]), options)
