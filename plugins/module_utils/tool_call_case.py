@@ -112,6 +112,11 @@ class Case:
         """auto, none, required or named."""
         return self.choice if self.choice in ("auto", "none", "required") else "named"
 
+    @property
+    def one_call(self) -> bool:
+        """Whether at most one of the calls may arrive."""
+        return self.options.get("parallel_tool_calls") is False
+
     def request(self, model: str, seed: int, max_tokens: int, *, stream: bool) -> dict[str, Any]:
         """The body for /v1/chat/completions."""
         body: dict[str, Any] = {"model": model, "messages": self.messages}
@@ -126,6 +131,7 @@ class Case:
     def expected(self) -> str:
         """The right answer in words."""
         if self.calls:
-            return f"{' and '.join(map(str, self.calls))}, nothing of the call in the text"
+            calls = (" or " if self.one_call else " and ").join(map(str, self.calls))
+            return f"{calls}, nothing of the call in the text"
         holding = f" that contains {' and '.join(map(repr, self.contains))}" if self.contains else ""
         return f"text{holding}, no tool call, finish_reason stop"

@@ -232,6 +232,11 @@ def explained_read(rng: random.Random) -> Case:
     return Case(_user(f"Explain what you do, then read the file {call.arguments['filePath']}."), calls=(call,))
 
 
+def joke_among_many(rng: random.Random) -> Case:
+    """Twenty tools, none of use."""
+    return Case(joke(rng).messages, read_among_many(rng).tools)
+
+
 def read_among_many(rng: random.Random) -> Case:
     """As many tools as an agent offers, in any order."""
     case = read(rng)

@@ -67,7 +67,7 @@ def judge(reply: ChatReply, case: Case, mode: str, expectations: Expectations) -
     for call in reply.tool_calls:
         findings += _call_findings(call, schemas, mode)
     if not any(finding.name in ("InvalidJson", "UnknownName", "SchemaMismatch") for finding in findings):
-        findings += _choice_findings(reply, case, mode)
+        findings += _choice_findings(reply, case, mode, expectations)
     findings += _wire_findings(reply, mode)
     findings += _finish_findings(reply, case, mode, expectations)
     return findings
@@ -149,7 +149,7 @@ def _call_findings(call: ToolCall, schemas: dict[str, Any], mode: str) -> list[F
     return []
 
 
-def _choice_findings(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
+def _choice_findings(reply: ChatReply, case: Case, mode: str, expectations: Expectations) -> list[Finding]:
     """Were the right calls made, given that each is sound in itself?"""
     open_calls = list(reply.tool_calls)
     missing = []
@@ -159,10 +159,12 @@ def _choice_findings(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
             missing.append(expected)
         else:
             open_calls.remove(found)
-    if ignored := _ignored(reply, case):
+    if ignored := _ignored(reply, case, expectations):
         return [Finding("ChoiceIgnored", ignored, mode, excerpt(reply.content))]
     # Who requires a call gets at least one.
     if not missing and (not open_calls or case.kind == "required"):
+        return []
+    if case.one_call and len(reply.tool_calls) == 1 and not open_calls:
         return []
     if len(reply.tool_calls) != len(case.calls):
         name = "MissingToolCalls" if len(reply.tool_calls) < len(case.calls) else "UnexpectedCalls"
@@ -172,7 +174,7 @@ def _choice_findings(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
     return [Finding("WrongArguments", f"expected {told}, got {describe_calls(reply)}", mode)]
 
 
-def _ignored(reply: ChatReply, case: Case) -> str:
+def _ignored(reply: ChatReply, case: Case, expectations: Expectations) -> str:
     """What the client forbade or required, and the server let pass."""
     if case.kind == "none":
         return f"tool_choice is none, and calls were made: {describe_calls(reply)}" if reply.tool_calls else ""
@@ -180,6 +182,9 @@ def _ignored(reply: ChatReply, case: Case) -> str:
         return f"tool_choice is {case.choice}, and no call was made"
     if case.kind == "named" and any(call.name != case.choice for call in reply.tool_calls):
         return f"tool_choice names {case.choice}, and another tool was called: {describe_calls(reply)}"
+    several = case.one_call and len(reply.tool_calls) > 1
+    if several and "ignored" not in expectations.accepted("parallel_tool_calls=false").right:
+        return f"parallel_tool_calls is false, and {len(reply.tool_calls)} calls arrive: {describe_calls(reply)}"
     return ""
 
 

@@ -297,7 +297,7 @@ PROBES: tuple[Probe, ...] = (
         "The chat template renders the tools: the prompt has more tokens with them than without.",
         "everybody, for else no call will ever come",
         CONTRACT,
-        draws.joke,
+        draws.joke_among_many,
         ask=ways.prompt_with_tools,
         expects="more prompt tokens with tools than without",
     ),

@@ -26,7 +26,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_case i
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_draws import tool_results
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, Finding
 
-# A template that renders even the bare names of the six tools needs more tokens than this for them.
+# A template that renders even the bare names of twenty tools needs more tokens than this for them.
 TOKENS_OF_NO_TOOLS = 10
 MISTRAL_ID = r"[A-Za-z0-9]{9}"
 # A cut at two thirds of an answer that is one call is inside its arguments.
