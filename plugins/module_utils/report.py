@@ -121,19 +121,20 @@ def _cell(answers: list[Answer]) -> str:
 
 
 def _exhibit(outcome: Outcome) -> tuple[str, str]:
-    """The first call as it arrived, streamed if possible, for that is how agents get it; else what was left in text."""
+    """What was left in text; where nothing was, the first call, streamed if possible, for that is how agents get it."""
+    for result in outcome.results:
+        for name, answer in result.answers.items():
+            leaks = [finding for finding in answer.findings if finding.name == "MarkupLeak" and not finding.warning]
+            if answer.reply is not None and leaks:
+                return f"What was left in content ({result.probe.id}, {name})", answer.reply.content[:_SHOWN_CONTENT]
     for result in outcome.results:
         if result.verdict not in ("pass", "warn"):
             continue
         for mode in (STREAMED, PLAIN):
-            answer = result.answers.get(mode)
-            if answer is not None and answer.reply is not None and answer.reply.tool_calls:
-                call = answer.reply.tool_calls[0].as_dict()
+            reply = result.answers[mode].reply if mode in result.answers else None
+            if reply is not None and reply.tool_calls:
+                call = reply.tool_calls[0].as_dict()
                 return f"A tool call as it arrived ({result.probe.id}, {mode})", json.dumps(call, indent=2)
-    for result in outcome.results:
-        for mode, answer in result.answers.items():
-            if answer.reply is not None and any(finding.name == "MarkupLeak" for finding in answer.findings):
-                return f"What was left in content ({result.probe.id}, {mode})", answer.reply.content[:_SHOWN_CONTENT]
     return "", ""
 
 
@@ -147,7 +148,7 @@ def _notes(outcome: Outcome) -> list[str]:
         for finding in result.findings:
             modes.setdefault(f"{finding.name}: {finding.message}", []).append(finding.mode)
         for message, seen_in in modes.items():
-            only = f" ({seen_in[0]})" if len(seen_in) == 1 else ""
+            only = f" ({seen_in[0]})" if len(seen_in) == 1 and seen_in[0] else ""
             where.setdefault(message, []).append(f"{result.probe.id}{only}")
     return [f"{', '.join(probes)}: {message}" for message, probes in where.items()]
 

@@ -123,7 +123,7 @@ def broken_protocol(outcome: Outcome) -> Cause | None:
     broken = [
         finding
         for finding in outcome.findings("ProtocolError", "WrongFinishReason")
-        if not finding.warning and "'length'" not in finding.message
+        if not finding.warning and not finding.message.startswith("finish_reason is 'length'")
     ]
     if not broken or outcome.findings("MarkupLeak", "InvalidJson"):
         return None

@@ -34,8 +34,8 @@ _CUT_AT = 2 / 3
 _CUT_UNKNOWN = 16
 # Longer prompts would take minutes on slow hardware and prove nothing more.
 _LONGEST_PROMPT = 32768
-_FILLER = "The quick brown fox jumps over the lazy dog. "
-_SAMPLE_SENTENCES = 20
+_FILLER = "a "
+_SAMPLE_WORDS = 200
 
 
 def unknown_model(exam: Exam, cases: list[Case]) -> Answers:
@@ -195,17 +195,17 @@ def filled_context(exam: Exam, cases: list[Case]) -> Answers:
     promised = limits.get("maximum") or context
     wanted = min(min(promised, context) - output, _LONGEST_PROMPT)
     case = cases[0]
-    one, many = (exam.ask_unjudged(_filled(case, count), PLAIN, max_tokens=1) for count in (0, _SAMPLE_SENTENCES))
+    one, many = (exam.ask_unjudged(_filled(case, count), PLAIN, max_tokens=1) for count in (0, _SAMPLE_WORDS))
     answers = {"measured": many}
     if one.reply is None or many.reply is None:
         return {"measured": one} if one.reply is None else answers
     empty, sample = one.reply.tokens("prompt"), many.reply.tokens("prompt")
     if empty is None or sample is None or sample <= empty:
         raise NothingToProveError("the server does not say how many tokens a prompt has")
-    sentences = int((wanted - empty) * _SAMPLE_SENTENCES / (sample - empty)) - 1
-    if sentences < 1:
+    words = int((wanted - empty) * _SAMPLE_WORDS / (sample - empty))
+    if words < 1:
         raise NothingToProveError(f"a context of {context} tokens leaves no room to fill")
-    answers[PLAIN] = full = exam.ask_unjudged(_filled(case, sentences), PLAIN, max_tokens=output)
+    answers[PLAIN] = full = exam.ask_unjudged(_filled(case, words), PLAIN, max_tokens=output)
     if full.reply is not None:
         full.seen = f"a prompt of {full.reply.tokens('prompt')} tokens, {output} left: {judging.describe(full.reply)}"
         if not full.reply.content.strip() and not full.reply.reasoning.strip() and not full.reply.tool_calls:
@@ -235,8 +235,8 @@ def overfilled_context(exam: Exam, cases: list[Case]) -> Answers:
     return {PLAIN: answer}
 
 
-def _filled(case: Case, sentences: int) -> Case:
-    text = _FILLER * sentences + case.messages[-1]["content"]
+def _filled(case: Case, words: int) -> Case:
+    text = _FILLER * words + case.messages[-1]["content"]
     return Case([{"role": "user", "content": text}], tools=())
 
 
