@@ -20,21 +20,28 @@ def _failed(outcome: Outcome, name: str) -> tuple[ProbeResult, Finding] | None:
     return None
 
 
+def _calls_work(outcome: Outcome) -> bool:
+    """Whether a question with tools gets an answer at all."""
+    return any(
+        answer.reply is not None
+        for answer in outcome.answers()
+        if answer.request.get("tool_choice") == "auto" and answer.request["max_tokens"] == outcome.options.max_tokens
+        if len(answer.request["messages"]) == 1
+    )
+
+
 def choice_refused(outcome: Outcome) -> Cause | None:
     """Named or required calls are an error, while calls as such arrive."""
-    answers = outcome.answers()
     refused = [
         (answer.request["tool_choice"], answer.error)
-        for answer in answers
-        if answer.error is not None
-        and answer.error.status == 400
-        and answer.request.get("tool_choice", "auto") != "auto"
+        for answer in outcome.answers()
+        if answer.request.get("tool_choice", "auto") != "auto"
+        if answer.error is not None and answer.error.status == 400
     ]
-    works = any(answer.reply is not None for answer in answers if answer.request.get("tool_choice") == "auto")
-    if not refused or not works:
+    if not refused or not _calls_work(outcome):
         return None
     choice, error = refused[0]
-    name = choice if isinstance(choice, str) else "a named tool"
+    name = choice if isinstance(choice, str) else "with a name"
     return Cause(
         f"tool_choice {name}: {error.seen}",
         "The server does not support this value of tool_choice for this model.",
@@ -61,17 +68,19 @@ def choice_ignored(outcome: Outcome) -> Cause | None:
 
 def history_refused(outcome: Outcome) -> Cause | None:
     """First turns are answered, and turns with calls and results are an error."""
-    for answer in outcome.answers():
-        messages = answer.request.get("messages", [])
-        if answer.error is not None and answer.error.kind == "http" and messages and messages[-1]["role"] == "tool":
-            return Cause(
-                f"a conversation with a tool result: {answer.error.seen}",
-                "The chat template or the server does not take back the call that was made: no agent gets past its "
-                "first call.",
-                "Serve with the chat template that belongs to the model's tool calling (--chat-template).",
-                LIKELY,
-            )
-    return None
+    refused = [
+        answer.error
+        for answer in outcome.answers()
+        if answer.error is not None and answer.error.kind == "http" and answer.request["messages"][-1]["role"] == "tool"
+    ]
+    if not refused or not _calls_work(outcome):
+        return None
+    return Cause(
+        f"a conversation with a tool result: {refused[0].seen}",
+        "The chat template or the server does not take back the call that was made: no agent gets past its first call.",
+        "Serve with the chat template that belongs to the model's tool calling (--chat-template).",
+        LIKELY,
+    )
 
 
 def cut_call(outcome: Outcome) -> Cause | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils.diagnosis import RULES, diagnose
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_probes import PROBES
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Options, Outcome, run
@@ -469,6 +470,29 @@ def test_the_endpoint_tells_what_it_has(serve: Serve) -> None:
 def test_of_what_cannot_be_reached_only_the_endpoint_fails(dead_url: str) -> None:
     results = check(FakeEndpoint(url=dead_url)).results
     assert [result.verdict for result in results] == ["fail"] + ["inconclusive"] * (len(PROBES) - 1)
+
+
+def test_a_small_context_is_filled_too(serve: Serve) -> None:
+    endpoint = serve(models=[{"id": "pocket", "max_model_len": 64}])
+    assert verdict(check(endpoint, "T17-full", max_tokens=16)) == "pass"
+    assert [endpoint.prompt_tokens(request) for request in endpoint.requests] == [12, 24, 48]
+
+
+def test_where_nothing_works_no_single_option_is_blamed(serve: Serve) -> None:
+    spoil = refused_when(lambda request: request["max_tokens"] == 512, "max_tokens is greater than max_model_len")
+    outcome = check(serve(spoil=spoil))
+    assert [cause.cause for cause in diagnose(outcome) if "tool_choice" in cause.symptom] == []
+    assert "do not fit into the context" in diagnose(outcome)[0].cause and len(diagnose(outcome)) == 1
+
+
+def test_a_proxy_that_hangs_up_keeps_everybody_out(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang_up(_client: OpenAIClient, path: str, **_options: Any) -> int:
+        raise EndpointError("unreachable", "connection closed", "", "")
+
+    endpoint = serve(api_key=KEY)
+    state = OpenAIClient.status
+    monkeypatch.setattr(OpenAIClient, "status", lambda *a, **k: hang_up(*a, **k) if "host" in k else state(*a, **k))
+    assert verdict(check(endpoint, "T18", api_key=KEY)) == "pass"
 
 
 def test_evidence_of_a_filled_context_is_short(serve: Serve) -> None:
