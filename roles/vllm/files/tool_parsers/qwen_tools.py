@@ -892,10 +892,12 @@ def structural_tag(tools: Sequence[Any], _builtin_tools: Any, tool_choice: str, 
     from xgrammar import StructuralTag
     from xgrammar.structural_tag import JSONSchemaFormat, TagFormat, TagsWithSeparatorFormat, TriggeredTagsFormat
 
+    # Without a limit a model that has nothing better to do may write spaces until its tokens are used up.
+    limit = {"max_whitespace_cnt": 1} if "max_whitespace_cnt" in JSONSchemaFormat.model_fields else {}
     tags = [
         TagFormat(
             begin=f'{opening}{space}{{"name": {json.dumps(tool.function.name, ensure_ascii=False)}, "arguments": ',
-            content=JSONSchemaFormat(json_schema=_arguments_schema(tool.function)),
+            content=JSONSchemaFormat(json_schema=_arguments_schema(tool.function), **limit),
             end=f"}}{space}{closing}",
         )
         for tool in tools
