@@ -193,7 +193,7 @@ class FakeEndpoint:
     )
     pages: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)  # path -> status, type, body
     tokens_per_tool: int = 40
-    metrics: bool = True
+    metrics: bool = False
     clamps: bool = True  # max_tokens to what the context leaves, as vLLM from 0.32 on; else it refuses
     cuts_prompts: bool = False  # silently, as some servers do
     host_opens: bool = False  # a crafted Host header gets past the key, as in vLLM up to 0.20
