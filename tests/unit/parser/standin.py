@@ -23,7 +23,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "roles" / "vllm" / "files" / "tool_parsers" / "qwen_tools.py"
-CASES = Path(__file__).with_name("parser_cases.jsonl")
 
 
 @dataclass
@@ -180,10 +179,6 @@ def load_plugin(release: str = "0.32.0", path: Path = PLUGIN, *, base_class: typ
     return plugin
 
 
-def cases() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in CASES.read_text(encoding="utf-8").splitlines()]
-
-
 def cut(text: str, size: int) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
 
@@ -192,6 +187,9 @@ def cut_at_random(text: str, seed: int) -> list[str]:
     generator = random.Random(seed)
     ends = sorted(generator.sample(range(len(text) + 1), k=generator.randint(0, min(len(text), 40))))
     return [text[start:end] for start, end in itertools.pairwise([0, *ends, len(text)])]
+
+
+OFFERED = ("get_weather", "get_time", "f")
 
 
 @dataclass
@@ -208,9 +206,7 @@ class Tool:
 class Request:
     """As much of a chat completion's request as the plugin looks at."""
 
-    tools: list[Any] = field(
-        default_factory=lambda: [Tool(Function(name)) for name in ("get_weather", "get_time", "f")]
-    )
+    tools: list[Any] = field(default_factory=lambda: [Tool(Function(name)) for name in OFFERED])
     tool_choice: str = "auto"
     messages: tuple[()] = ()
 
@@ -253,7 +249,9 @@ def assemble(sent: list[DeltaMessage | None]) -> Answer:
                 assert delta.id and delta.type == "function" and delta.function.name
                 names.append(delta.function.name)
                 arguments.append("")
-            assert delta.index == len(names) - 1 or delta.function.arguments
+            else:
+                assert delta.index == len(names) - 1 and delta.function.arguments
+                assert not (delta.id or delta.type or delta.function.name)
             arguments[delta.index] += delta.function.arguments or ""
     answer = Answer(content, [])
     for name, text in zip(names, arguments, strict=True):

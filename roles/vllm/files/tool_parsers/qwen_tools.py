@@ -481,8 +481,7 @@ class CallReader:
         self._expect = Expect.COLON
         if key not in CALL_KEYS:
             self._has_odd_key = True
-            if not self._is_call:
-                self.failed = key == "description" or self._offered_names is not None
+            self.failed = self._offered_names is not None or (key == "description" and not self._is_call)
 
     def _take_name(self, name: str) -> None:
         is_offered = self._offered_names is None or name in self._offered_names
@@ -566,6 +565,7 @@ class ToolCallScanner:
         self._held: list[str] = []  # tags and punctuation before an object; text if no call follows
         self._open_tags = 1 if untagged else 0
         self._block_has_call = untagged
+        self._has_text_after_call = False  # in this block
         self._has_broken_call = False  # one that was sent and never finished
         self._in_broken_call = False
         # the object
@@ -600,11 +600,10 @@ class ToolCallScanner:
                 self._give_up_call()
             self._run()
         rest = self._take_to(len(self._text))
-        if self._state is scan._scan_opening or (self._state is scan._scan_block and not self._block_has_call):
-            self._say("".join(self._held) + rest)
-        elif self._state is not scan._scan_block or not rest.startswith(("</", "<|", "`")):
-            self._say(rest)
-        self._held = []
+        if self._state is scan._scan_block and self._block_has_call and rest[:2] in ("", "<", "</", "<|", "`", "``"):
+            self._drop_marks()
+            rest = ""
+        self._release(rest)
         self._end_block()
         return self._events
 
@@ -718,30 +717,38 @@ class ToolCallScanner:
         prose = _BLOCK_PROSE.match(self._text, self._pos)
         self._release()
         self._in_broken_call = False
+        self._has_text_after_call = True
         self._say(self._take_to(prose.end() if prose else self._pos + 1))
         return True
 
     def _take_block_tag(self, tag: str) -> None:
         if tag in OPEN_TAGS:
-            self._drop_or_release()
+            self._drop_marks()
+            self._release()
+            self._in_broken_call = False
             self._begin_opening(tag)
         elif tag in CLOSE_TAGS:
-            self._drop_or_release(tag)
-            self._open_tags -= 1
-            if self._open_tags <= 0:
-                self._end_block()
-        elif tag in END_TOKENS and not self._block_has_call:
-            self._release(tag)
-        else:
+            self._close_tag(tag)
+        elif tag not in END_TOKENS:
             self._held.append(tag)
-
-    def _drop_or_release(self, tag: str = "") -> None:
-        """The block's own marks go with its calls; a block without calls is text as a whole."""
-        if self._block_has_call:
-            self._held = []
-        else:
-            self._in_broken_call = self._has_broken_call
+        elif not self._block_has_call:
             self._release(tag)
+
+    def _close_tag(self, tag: str) -> None:
+        self._drop_marks()
+        self._release()
+        if not self._block_has_call:
+            was_in_broken_call, self._in_broken_call = self._in_broken_call, self._has_broken_call
+            self._say(tag)
+            self._in_broken_call = was_in_broken_call
+        self._open_tags -= 1
+        if self._open_tags <= 0:
+            self._end_block()
+
+    def _drop_marks(self) -> None:
+        """The block's own marks go with its calls, but not after other text; without calls a block is text."""
+        if self._block_has_call and not self._has_text_after_call:
+            self._held = []
 
     def _release(self, text: str = "") -> None:
         self._say("".join(self._held) + text)
@@ -749,7 +756,8 @@ class ToolCallScanner:
 
     def _end_block(self) -> None:
         self._open_tags = 0
-        self._block_has_call = self._has_broken_call = self._in_broken_call = False
+        self._block_has_call = self._has_text_after_call = False
+        self._has_broken_call = self._in_broken_call = False
         self._state = ToolCallScanner._scan_text
 
     def _scan_call(self) -> bool:
@@ -775,7 +783,7 @@ class ToolCallScanner:
 
     def _end_call(self) -> None:
         self._has_calls = self._block_has_call = True
-        self._in_broken_call = False
+        self._has_text_after_call = self._in_broken_call = False
         self._held = []
         if self._spaces is None:
             self._spaces = []
@@ -787,6 +795,7 @@ class ToolCallScanner:
         before = "".join(self._held)
         raw = before + "".join(self._raw)
         self._held = []
+        self._has_text_after_call = True
         self._has_broken_call = self._has_broken_call or self._call_is_sent
         self._in_broken_call = self._in_broken_call or self._call_is_sent
         # Reading from there again costs little: outside a string an open tag ends every object that began before it,
@@ -991,6 +1000,23 @@ def _new_call_id() -> str:
     return f"chatcmpl-tool-{uuid4().hex}"
 
 
+class AnswerEnd:
+    """Tells the last delta of an answer where vLLM does not: up to 0.23, and later without the structural tag."""
+
+    def __init__(self, request: Any, end_tokens: frozenset[int]) -> None:
+        # Once: the request of old releases warns at each look at max_tokens.
+        self._token_limit = _token_limit(request)
+        ignored = getattr(request, "ignore_eos", False)
+        self._tokens = frozenset(getattr(request, "stop_token_ids", None) or ()) | (set() if ignored else end_tokens)
+
+    def is_in(self, delta_text: str, delta_token_ids: Sequence[int], current_token_ids: Sequence[int]) -> bool:
+        if self._token_limit is not None and len(current_token_ids) >= self._token_limit:
+            return True
+        if not delta_token_ids:
+            return not delta_text
+        return not self._tokens.isdisjoint(delta_token_ids)
+
+
 @dataclass
 class CallDelta:
     """What one delta says of one call."""
@@ -1003,8 +1029,9 @@ class CallDelta:
 class ChoiceStream:
     """One streamed choice: its scanner, the calls it has found, and what it has not said yet."""
 
-    def __init__(self, tool_names: Iterable[str], *, one_call: bool = False) -> None:
+    def __init__(self, tool_names: Iterable[str], end: AnswerEnd, *, one_call: bool) -> None:
         self.scanner = ToolCallScanner(tool_names)
+        self.end = end
         self.text = ""  # what vLLM has shown of this choice
         self.has_ended = False
         self.calls: list[dict[str, str]] = []
@@ -1146,8 +1173,8 @@ class QwenToolParser(ToolParser):
             stream = self._stream_of(previous_text, request)
             stream.text = current_text
             stream.take(stream.scanner.feed(delta_text))
-            is_last = not self.engine_based_streaming and self._is_last(
-                delta_text, delta_token_ids, current_token_ids, request
+            is_last = not self.engine_based_streaming and stream.end.is_in(
+                delta_text, delta_token_ids, current_token_ids
             )
             if is_last:
                 stream.take(stream.scanner.finish())
@@ -1179,7 +1206,8 @@ class QwenToolParser(ToolParser):
                 return stream
         if said_the_same and previous_text:
             return said_the_same[0]
-        stream = ChoiceStream(self._offered_tools(request), one_call=_wants_one_call(request))
+        end = AnswerEnd(request, self._end_tokens)
+        stream = ChoiceStream(self._offered_tools(request), end, one_call=_wants_one_call(request))
         self._streams.append(stream)
         return stream
 
@@ -1194,18 +1222,6 @@ class QwenToolParser(ToolParser):
         if _is_responses_request(request):  # it drops a call whose `function` is not true; it rewrites nothing
             return _message(stream.take_one(is_last=is_last), DeltaFunctionCall)
         return _message(stream.take_all(), UntouchedFunctionCall)
-
-    def _is_last(
-        self, delta_text: str, delta_token_ids: Sequence[int], current_token_ids: Sequence[int], request: Any
-    ) -> bool:
-        limit = _token_limit(request)
-        if limit is not None and len(current_token_ids) >= limit:
-            return True
-        if not delta_token_ids:
-            return not delta_text
-        ends = {*(() if getattr(request, "ignore_eos", False) else self._end_tokens)}
-        ends.update(getattr(request, "stop_token_ids", None) or ())
-        return not ends.isdisjoint(delta_token_ids)
 
     def _offered_tools(self, request: Any) -> set[str]:
         return _tool_names(getattr(request, "tools", None) or getattr(self, "tools", None))
