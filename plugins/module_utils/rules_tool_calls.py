@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ChatReply
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import Answer
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED, is_cut
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import MarkupFamily, find_markup
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome
+
+# No layout of JSON has so much white space in one place.
+RUNAWAY_SPACES = 40
 
 
 def markup_left(outcome: Outcome) -> Cause | None:
@@ -81,17 +85,32 @@ def truncated(outcome: Outcome) -> Cause | None:
             continue
         for answer in result.answers.values():
             reply = answer.reply
-            if answer.request.get("max_tokens") != limit:  # cut on purpose
+            if reply is None or answer.request.get("max_tokens") != limit:  # other limits cut on purpose
                 continue
-            if reply is not None and (reply.finish_reason == "length" or reply.tokens("completion") == limit):
+            if not is_cut(reply) and reply.tokens("completion") != limit:
+                continue
+            symptom = f"{result.probe.id}: the answer ends after {reply.tokens('completion') or limit} tokens"
+            if _ends_in_spaces(reply):
                 return Cause(
-                    f"{result.probe.id}: the answer ends after {reply.tokens('completion') or limit} tokens",
-                    f"The answer was cut by max_tokens ({limit}) before it was complete.",
-                    "Raise max_tokens. If the model does not come to an end at all, its chat template or its end "
-                    "token is wrong.",
+                    f"{symptom}, most of them white space",
+                    "The grammar that enforces the call lets white space go on for ever, and the model does.",
+                    "Use a parser whose grammar limits it, as qwen_tools does, or start vLLM with "
+                    "--structured-outputs-config '{\"disable_any_whitespace\": true}'.",
                     LIKELY,
                 )
+            return Cause(
+                symptom,
+                f"The answer was cut by max_tokens ({limit}) before it was complete.",
+                "Raise max_tokens. If the model does not come to an end at all, its chat template or its end token "
+                "is wrong.",
+                LIKELY,
+            )
     return None
+
+
+def _ends_in_spaces(reply: ChatReply) -> bool:
+    texts = [reply.content, *(call.arguments for call in reply.tool_calls)]
+    return any(len(text) - len(text.rstrip()) > RUNAWAY_SPACES for text in texts)
 
 
 def lost_in_stream(outcome: Outcome) -> Cause | None:

@@ -25,7 +25,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_case i
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import excerpt, find_markup
 
 PLAIN, STREAMED = "plain", "streamed"
-BEHAVIOURAL = frozenset({"MissingToolCalls", "UnexpectedCalls", "WrongArguments", "WrongAnswer"})
+BEHAVIOURAL = frozenset({"AnswerCut", "MissingToolCalls", "UnexpectedCalls", "WrongArguments", "WrongAnswer"})
 _STOP, _LENGTH = frozenset({"stop"}), frozenset({"length"})
 
 
@@ -63,6 +63,11 @@ def judge_error(error: EndpointError, mode: str) -> list[Finding]:
 def judge(reply: ChatReply, case: Case, mode: str, expectations: Expectations) -> list[Finding]:
     """Everything that is wrong with one reply, the most telling first."""
     schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in case.tools}
+    if is_cut(reply) and case.calls:
+        # Everything else would only follow from that; but a call in the text may well be why the model did not stop.
+        message = f"max_tokens ended the answer before the call was complete: {describe_calls(reply)}"
+        leaks = _text_findings(reply, case, mode, frozenset(schemas)) if case.kind == "auto" else []
+        return [*leaks, Finding("AnswerCut", message, mode, excerpt(reply.content))]
     findings = _text_findings(reply, case, mode, frozenset(schemas))
     for call in reply.tool_calls:
         findings += _call_findings(call, schemas, mode)
@@ -89,10 +94,15 @@ def judge_cut(reply: ChatReply, case: Case, mode: str, expectations: Expectation
 
 def compare(plain: ChatReply, streamed: ChatReply, case: Case) -> list[Finding]:
     """Streamed must be what came in one piece, as far as calls go; the wording of text may differ."""
-    if _comparable(plain, case) == _comparable(streamed, case):
+    if is_cut(plain) or is_cut(streamed) or _comparable(plain, case) == _comparable(streamed, case):
         return []
     told = f"plain: {describe_calls(plain)}; streamed: {describe_calls(streamed)}"
     return [Finding("StreamMismatch", f"the streamed answer makes other calls than the plain one ({told})", STREAMED)]
+
+
+def is_cut(reply: ChatReply) -> bool:
+    """Whether the limit on tokens ended it."""
+    return reply.finish_reason == "length"
 
 
 def describe(reply: ChatReply) -> str:

@@ -207,7 +207,7 @@ probes:
           for what is no chat) and C(severity) (V(fail) or V(warn)).
         - The classes are V(InvalidJson), V(UnknownName), V(SchemaMismatch), V(MarkupLeak), V(MissingToolCalls),
           V(StreamMismatch), V(WrongFinishReason), V(UnexpectedCalls), V(WrongArguments), V(WrongAnswer),
-          V(ChoiceIgnored), V(TruncatedCall), V(ConcurrencyFault), V(BadToolId), V(ToolsNotRendered),
+          V(AnswerCut), V(ChoiceIgnored), V(TruncatedCall), V(ConcurrencyFault), V(BadToolId), V(ToolsNotRendered),
           V(ContextMismatch), V(Unprotected), V(NotHealthy), V(ProtocolError) and V(RequestFailed).
       type: list
       elements: dict

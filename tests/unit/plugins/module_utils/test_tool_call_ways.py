@@ -83,6 +83,11 @@ def completed(request: Any, answer: Answer) -> Answer:
     return replace(answer, calls=(("read", '{"filePath": "/sr"}'),), finish_reason="length", completion_tokens=1)
 
 
+def spaces_without_end(request: Any, answer: Answer) -> Answer:
+    calls = (("configure", '{"label":' + 500 * " "),)
+    return replace(answer, calls=calls, completion_tokens=512, finish_reason="length") if forced(request) else answer
+
+
 def cut_without_saying_so(request: Any, answer: Answer) -> Answer:
     if request["max_tokens"] >= answer.completion_tokens or not answer.calls:
         return answer
@@ -156,6 +161,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, str]] = {
         "SchemaMismatch",
         "must be null",
     ),
+    "spaces without end": ("T9-nested", {"spoil": spaces_without_end}, {}, "AnswerCut", "most of them white space"),
     "a cut call completed": ("T11-cut", {"spoil": completed}, {}, "TruncatedCall", "completes calls"),
     "a cut call, and nobody says so": (
         "T11-cut",
@@ -493,6 +499,12 @@ def test_a_proxy_that_hangs_up_keeps_everybody_out(serve: Serve, monkeypatch: py
     state = OpenAIClient.status
     monkeypatch.setattr(OpenAIClient, "status", lambda *a, **k: hang_up(*a, **k) if "host" in k else state(*a, **k))
     assert verdict(check(endpoint, "T18", api_key=KEY)) == "pass"
+
+
+def test_what_follows_from_a_cut_is_not_told_besides() -> None:
+    outcome = outcome_of("spaces without end")
+    assert {finding.name for finding in outcome.results[0].findings} == {"AnswerCut"}
+    assert len(diagnose(outcome)) == 1
 
 
 def test_evidence_of_a_filled_context_is_short(serve: Serve) -> None:
