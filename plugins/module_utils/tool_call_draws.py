@@ -130,7 +130,8 @@ def bash(rng: random.Random) -> Case:
 
 def write(rng: random.Random) -> Case:
     """A text that is not ASCII."""
-    content = " ".join((rng.choice(_FOREIGN), _word(rng), rng.choice(_FOREIGN)))
+    first, last = rng.sample(_FOREIGN, 2)
+    content = f"{first} {_word(rng)} {last}"
     call = ExpectedCall("write", {"filePath": _path(rng), "content": content})
     return Case(_user(f"Write {content} to the file {call.arguments['filePath']}."), calls=(call,))
 

@@ -64,10 +64,9 @@ def judge(reply: ChatReply, case: Case, mode: str, expectations: Expectations) -
     """Everything that is wrong with one reply, the most telling first."""
     schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in case.tools}
     if is_cut(reply) and case.calls:
-        # Everything else would only follow from that; but a call in the text may well be why the model did not stop.
+        # Everything else would only follow from that: half a call is no JSON, or text to a parser that wants it whole.
         message = f"max_tokens ended the answer before the call was complete: {describe_calls(reply)}"
-        leaks = _text_findings(reply, case, mode, frozenset(schemas)) if case.kind == "auto" else []
-        return [*leaks, Finding("AnswerCut", message, mode, excerpt(reply.content))]
+        return [Finding("AnswerCut", message, mode, excerpt(reply.content))]
     findings = _text_findings(reply, case, mode, frozenset(schemas))
     for call in reply.tool_calls:
         findings += _call_findings(call, schemas, mode)

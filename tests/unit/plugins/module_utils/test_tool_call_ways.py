@@ -501,6 +501,19 @@ def test_a_proxy_that_hangs_up_keeps_everybody_out(serve: Serve, monkeypatch: py
     assert verdict(check(endpoint, "T18", api_key=KEY)) == "pass"
 
 
+def test_a_model_that_does_not_come_to_an_end_may_try_again(serve: Serve) -> None:
+    """Half a call in the text is no leak; the next values go well."""
+    questions: list[str] = []
+
+    def spoil(request: Any, answer: Answer) -> Answer:
+        questions.append(request["messages"][0]["content"])
+        first = questions[-1] == questions[0]
+        return Answer('<tools>{"name": "write", "argum', finish_reason="length") if first else answer
+
+    (result,) = check(serve(spoil=spoil), "T9-text").results
+    assert (result.verdict, result.tries) == ("pass", 2)
+
+
 def test_what_follows_from_a_cut_is_not_told_besides() -> None:
     outcome = outcome_of("spaces without end")
     assert {finding.name for finding in outcome.results[0].findings} == {"AnswerCut"}
