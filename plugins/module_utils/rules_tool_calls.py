@@ -81,31 +81,33 @@ def truncated(outcome: Outcome) -> Cause | None:
     """The limit on tokens cut a call."""
     limit = outcome.options.max_tokens
     for result in outcome.results:
-        if result.verdict != "fail":
-            continue
-        for answer in result.answers.values():
+        for answer in result.answers.values() if result.verdict == "fail" else ():
             reply = answer.reply
             if reply is None or answer.request.get("max_tokens") != limit:  # other limits cut on purpose
                 continue
-            if not is_cut(reply) and reply.tokens("completion") != limit:
-                continue
-            symptom = f"{result.probe.id}: the answer ends after {reply.tokens('completion') or limit} tokens"
-            if _ends_in_spaces(reply):
-                return Cause(
-                    f"{symptom}, most of them white space",
-                    "The grammar that enforces the call lets white space go on for ever, and the model does.",
-                    "Use a parser whose grammar limits it, as qwen_tools does, or start vLLM with "
-                    "--structured-outputs-config '{\"disable_any_whitespace\": true}'.",
-                    LIKELY,
-                )
-            return Cause(
-                symptom,
-                f"The answer was cut by max_tokens ({limit}) before it was complete.",
-                "Raise max_tokens. If the model does not come to an end at all, its chat template or its end token "
-                "is wrong.",
-                LIKELY,
-            )
+            if is_cut(reply) or reply.tokens("completion") == limit:
+                symptom = f"{result.probe.id}: the answer ends after {reply.tokens('completion') or limit} tokens"
+                return _runaway(symptom) if _ends_in_spaces(reply) else _too_short(symptom, limit)
     return None
+
+
+def _too_short(symptom: str, limit: int) -> Cause:
+    return Cause(
+        symptom,
+        f"The answer was cut by max_tokens ({limit}) before it was complete.",
+        "Raise max_tokens. If the model does not come to an end at all, its chat template or its end token is wrong.",
+        LIKELY,
+    )
+
+
+def _runaway(symptom: str) -> Cause:
+    return Cause(
+        f"{symptom}, most of them white space",
+        "The grammar that enforces the call lets white space go on for ever, and the model does.",
+        # On 0.32.0 vLLM's disable_any_whitespace does not reach the grammars of tool call parsers.
+        "Use a parser whose grammar limits it, as qwen_tools does, or a stronger model.",
+        LIKELY,
+    )
 
 
 def _ends_in_spaces(reply: ChatReply) -> bool:
