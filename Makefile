@@ -8,10 +8,12 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ANSIBLE_HOME ?= $(CURDIR)/.ansible
 BENCH := $(VENV)/bin/python -m tests.bench
+CONTRACT := $(VENV)/bin/python -m tests.contract
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit fuzz sanity unit-newest-core \
-  pocket-model-sample pocket-model e2e molecule chat-templates benchmark-parser artifact clean
+  pocket-model-sample pocket-model e2e molecule chat-templates contract contract-sample contract-docs benchmark-parser \
+  artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -25,7 +27,7 @@ demo-down: $(READY) ## Remove the demo's node
 check: $(READY) ## Lint and unit tests: under a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-ansible unit lint-python lint-docs
 
-test: check fuzz sanity unit-newest-core pocket-model-sample e2e molecule ## Everything: what CI runs
+test: check fuzz sanity unit-newest-core contract-sample pocket-model-sample e2e molecule ## Everything: what CI runs
 
 lint-ansible: $(READY)
 	yamllint --strict .
@@ -37,7 +39,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/e2e
+	mypy plugins/module_utils tests/bench tests/contract tests/e2e
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -54,6 +56,15 @@ sanity: $(READY) ## ansible-test sanity
 
 unit-newest-core: $(READY) ## Unit tests and playbook syntax under the newest ansible-core, where a Python for it is found
 	@tests/bench/newest_core.sh
+
+contract-sample: $(READY) ## The tool parser in the serving code of three vLLM releases
+	@$(CONTRACT) --sample
+
+contract: $(READY) ## The tool parser in the serving code of all listed vLLM releases
+	@$(CONTRACT)
+
+contract-docs: $(READY) ## The same, and write the table of docs/vllm-releases.md
+	@$(CONTRACT) --write-docs
 
 # A floor against regressions, not the aim: that is 0.98 of every shape (tests/pocket_model/README.md).
 pocket-model-sample: $(READY) ## Does the committed pocket model still copy what it has never seen?

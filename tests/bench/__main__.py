@@ -9,7 +9,7 @@ import argparse
 import shutil
 import sys
 
-from . import LABEL, demo, engine, images, pocket_model, sanity
+from . import CACHE, LABEL, demo, engine, images, pocket_model, sanity
 from .console import BenchError, fail, say
 from .prepare import STATE, install_collection, prepare
 
@@ -59,7 +59,7 @@ def _clean() -> int:
             raise BenchError("A node of the bench still exists. Remove it first: make demo-down (or molecule destroy)")
         for name in images.remove_all(client):
             say(f"removed the image {name}")
-    for folder in (images.CACHE, STATE):
+    for folder in (CACHE, STATE):
         shutil.rmtree(folder, ignore_errors=True)
         say(f"removed {folder}")
     return 0

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import docker
@@ -16,7 +15,6 @@ from . import LABEL
 from .console import BenchError, Ticker, step
 
 HERE = Path(__file__).parent
-CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "toolserve-gpunode"
 
 
 def tag(kind: str, base: str, client: docker.DockerClient) -> str:

@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from . import CACHE
 from .ansible import REPOSITORY
-from .images import CACHE
 
 # ansible-test downloads get-pip.py into this cache before anything else. With this one in its place its virtual
 # environments get pip from Python itself, then the version they want from the package index that pip is set up for.

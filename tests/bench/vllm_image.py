@@ -13,9 +13,9 @@ from pathlib import Path
 
 import docker
 
-from . import base_image
+from . import CACHE, base_image
 from .console import Ticker, step
-from .images import CACHE, HERE, build, present, tag
+from .images import HERE, build, present, tag
 from .pip_index import run_pip
 
 _FOLDER = HERE / "vllm_cpu"

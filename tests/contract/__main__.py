@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.bench.console import BenchError, fail, say, step
 
-from . import checks, interpreter, releases, results
+from . import checks, docs, interpreter, releases, results
 
 
 def main() -> int:
@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--release", action="append", default=[], metavar="X", help="only this one; may be repeated")
     parser.add_argument("--sample", action="store_true", help="only the few releases that make test runs")
     parser.add_argument("--plugin", type=Path, default=checks.PLUGIN, help="another parser plugin named qwen_tools")
+    parser.add_argument("--write-docs", action="store_true", help=f"check all and write the table of {docs.PAGE.name}")
     parser.add_argument(
         "--run",
         nargs=argparse.REMAINDER,
@@ -32,7 +33,14 @@ def main() -> int:
             if len(options.run) < 2:
                 parser.error("--run needs a release and a script")
             return run_script(*options.run)
-        return run_checks(releases.chosen(options.release, sample=options.sample), options.plugin)
+        if options.write_docs and (options.release or options.sample):
+            parser.error("--write-docs is about all releases")
+        found = run_checks(releases.chosen(options.release, sample=options.sample), options.plugin)
+        if any(result.failed for result in found):
+            return 1
+        if options.write_docs:
+            docs.write(found)
+        return 0
     except BenchError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -40,15 +48,16 @@ def main() -> int:
         return 130
 
 
-def run_checks(chosen: list[releases.Release], plugin: Path) -> int:
+def run_checks(chosen: list[releases.Release], plugin: Path) -> list[results.Result]:
+    """Run the checks and show what they found."""
     interpreter.prepare(chosen)
     with step(f"Checking {plugin.name} on {len(chosen)} releases of vLLM"):
         found = list(checks.run(chosen, plugin))
     say("\n" + results.table(found))
-    failed = [result for result in found if result.failed]
-    for result in failed:
-        say("\n" + results.failures(result))
-    return 1 if failed else 0
+    for result in found:
+        if result.failed:
+            say("\n" + results.failures(result))
+    return found
 
 
 def run_script(name: str, script: str, *arguments: str) -> int:

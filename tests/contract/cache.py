@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.images import CACHE
+from tests.bench import CACHE
 
 FOLDER = CACHE / "contract"
 UNUSED_SECONDS = 30 * 24 * 3600

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the checks found on each release, and the tables of it."""
+"""What the checks found on each release, and the tables that show it."""
 
 from __future__ import annotations
 
@@ -63,6 +63,14 @@ def table(results: list[Result]) -> str:
         rows.append([result.release, *cells(result, names), verdict])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+
+
+def markdown(results: list[Result]) -> str:
+    """For the docs."""
+    names = columns(results)
+    rows = [["vLLM", *names], ["---", *("---:" for _ in names)]]
+    rows += [[result.release, *cells(result, names)] for result in results]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def failures(result: Result) -> str:

@@ -53,14 +53,6 @@ def test_result_of_a_call_is_answered(client: OpenAI, draw: Draw, source: shapes
     assert chat.stream(client, exchange, messages=messages) == answer
 
 
-def test_arguments_stream_while_they_are_generated(client: OpenAI, draw: Draw) -> None:
-    exchange = draw(shapes.write_request)
-    chunks = [chunk for chunk in chat.create(client, exchange, stream=True) if chunk.choices]
-    (answer,) = chat.streamed(chunks)
-    assert answer == exchange.answer
-    assert sum(bool(chunk.choices[0].delta.tool_calls) for chunk in chunks) >= 3
-
-
 def test_usage_of_a_stream_is_that_of_the_whole_answer(client: OpenAI, draw: Draw) -> None:
     exchange = draw(shapes.read_request)
     chunks = list(chat.create(client, exchange, stream=True, stream_options={"include_usage": True}))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -90,3 +91,16 @@ def test_strict_tools_leave_small_talk_alone(client: OpenAI, draw: Draw) -> None
     tools = [strict(shapes.tool(name)) for name in shapes.TOOL_ARGUMENTS]
     assert chat.ask(client, exchange, tools=tools) == exchange.answer
     assert chat.stream(client, exchange, tools=tools) == exchange.answer
+
+
+def test_a_schema_that_is_foreign_to_the_model_does_not_drown_in_white_space(
+    client: OpenAI, draw: Draw, source: shapes.Source
+) -> None:
+    """JSON allows any number of spaces between two marks; a model that wants to write neither mark writes those."""
+    exchange = draw(shapes.read_request)
+    arguments = {"filePath": source.path(), "limit": 40}
+    tool = copy.deepcopy(shapes.tool("read"))
+    tool["function"]["parameters"]["properties"] = {name: {"enum": [value]} for name, value in arguments.items()}
+    tool["function"]["parameters"]["required"] = list(arguments)
+    answer = chat.ask(client, exchange, tools=[strict(tool)], max_tokens=200)
+    assert ([json.loads(call.arguments) for call in answer.calls], answer.finish_reason) == ([arguments], "tool_calls")

@@ -13,8 +13,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from tests.bench import CACHE
 from tests.bench.console import BenchError, step
-from tests.bench.images import CACHE
 
 HERE = Path(__file__).parent
 FOLDER = CACHE / "chat-templates"

@@ -9,7 +9,7 @@ from typing import Any
 
 from checks_chat import of_case
 from client import Choice, Fault, add_call
-from report import Report, difference
+from report import Expected, Report, difference
 from scripts import chat_request, cuts, deltas
 from server import VERSION, ChatServer, Delta
 from tokenizer import PROMPT_IDS, TOKENIZER
@@ -26,9 +26,17 @@ def check_all(report: Report, server: ChatServer, cases: list[dict[str, Any]]) -
             for end_apart in (True, False):
                 stream = deltas(pieces, end_apart=end_apart)
                 label = f"{case['name']}, {how}, {'end apart' if end_apart else 'end with the last text'}"
-                report.check("corpus", label, lambda s=stream, e=expected: difference(streamed(server, s), e))
+                report.check("corpus", label, _fault_of_stream, server, stream, expected)
         label = f"{case['name']}, whole"
-        report.check("corpus", label, lambda t=text, e=expected: difference(whole(server, t), e))
+        report.check("corpus", label, _fault_of_whole, server, text, expected)
+
+
+def _fault_of_stream(server: ChatServer, stream: list[Delta], expected: Expected) -> str | None:
+    return difference(streamed(server, stream), expected)
+
+
+def _fault_of_whole(server: ChatServer, text: str, expected: Expected) -> str | None:
+    return difference(whole(server, text), expected)
 
 
 def whole(server: ChatServer, text: str) -> Choice:
@@ -66,7 +74,8 @@ def _messages(server: ChatServer, stream: list[Delta]) -> list[Any]:
             for delta in stream
         ]
     parser = server.tool_parser_class(TOKENIZER)
-    text, ids, sent = "", [], []
+    text, sent = "", []
+    ids: list[int] = []
     for delta in stream:
         arguments = {
             "previous_text": text,

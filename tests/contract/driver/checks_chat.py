@@ -20,6 +20,8 @@ PROSE = "It is sunny <b>here</b>, 3 < 4."
 # From these releases on a client that got calls sees that the token limit ended the answer.
 LENGTH_IS_STREAMED = VERSION >= (0, 31)
 LENGTH_IS_TOLD = VERSION >= (0, 33)
+# 0.10 keeps the text of a required answer twice and ends its stream with an error, whichever parser it has.
+STREAMS_REQUIRED = not (0, 10) <= VERSION < (0, 11)
 
 Server = Callable[[], ChatServer]
 
@@ -206,7 +208,7 @@ def tool_choices(report: Report, server: ChatServer) -> None:
         check_whole(report, server, name, [text], [expected], request)
         for how, pieces in cuts(text, sizes=(1, 3, 7), seeds=5):
             # vLLM's own reader of streamed JSON loses calls that come in long pieces, and wants the end apart.
-            if tagged or how.startswith("in pieces"):
+            if tagged or (how.startswith("in pieces") and STREAMS_REQUIRED):
                 for end_apart in (True, False) if tagged else (True,):
                     stream = deltas(pieces, end_apart=end_apart)
                     check_stream(report, server, f"{name}, {how}", stream, [expected], request)

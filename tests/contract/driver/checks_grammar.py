@@ -35,10 +35,10 @@ def check_all(report: Report, server: ChatServer) -> None:
         good = {text.replace("{call}", WEATHER): True for text in GOOD}
         bad = {text.replace("{call}", WEATHER): False for text in BAD} if name != "strict" else {}
         for text, wanted in {**good, **bad}.items():
-            report.check("grammar", f"{name}: {text}", lambda g=grammar, t=text, w=wanted: g.difference(t, w))
+            report.check("grammar", f"{name}: {text}", grammar.difference, text, wanted)
         grammar = Grammar(server, functools.partial(request, strict=True))
         for text, wanted in {WEATHER_BLOCK: True, BROKEN: False}.items():
-            report.check("grammar", f"{name}, strict: {text}", lambda g=grammar, t=text, w=wanted: g.difference(t, w))
+            report.check("grammar", f"{name}, strict: {text}", grammar.difference, text, wanted)
     more = {
         "required": (required, {f"{WEATHER_BLOCK}\n{TIME_BLOCK}": True, TIME_BLOCK: True}),
         "named": (named, {TIME_BLOCK: False, f"{WEATHER_BLOCK}\n{WEATHER_BLOCK}": False}),
@@ -47,17 +47,15 @@ def check_all(report: Report, server: ChatServer) -> None:
     for name, (request, texts) in more.items():
         grammar = Grammar(server, request)
         for text, wanted in texts.items():
-            report.check("grammar", f"{name}: {text}", lambda g=grammar, t=text, w=wanted: g.difference(t, w))
-    report.check("grammar", "auto is free", lambda: _unconstrained(server, chat_request()))
-    report.check("grammar", "none is free", lambda: _unconstrained(server, chat_request(tool_choice="none")))
+            report.check("grammar", f"{name}: {text}", grammar.difference, text, wanted)
+    report.check("grammar", "auto is free", _unconstrained, server, chat_request())
+    report.check("grammar", "none is free", _unconstrained, server, chat_request(tool_choice="none"))
 
 
 def check_without(report: Report, server: ChatServer) -> None:
     """Under VLLM_ENFORCE_STRICT_TOOL_CALLING=0: no tag, and vLLM's own JSON for required and named calls."""
     for name, choice in (("required", "required"), ("named", NAMED)):
-        report.check(
-            "not enforced", f"{name} has no tag", lambda c=choice: _untagged(server, chat_request(tool_choice=c))
-        )
+        report.check("not enforced", f"{name} has no tag", _untagged, server, chat_request(tool_choice=choice))
     inner = Report()
     tool_choices(inner, server)
     for category in inner.categories.values():

@@ -20,16 +20,16 @@ def load(report: Report, plugin: Path) -> None:
     """Everything else needs this, therefore it raises if nothing was registered."""
     ToolParserManager.import_tool_parser(str(plugin.resolve()))
     parser_class = ToolParserManager.get_tool_parser(NAME)
-    report.check("loading", "registered at once", lambda: _registered(parser_class))
+    report.check("loading", "registered at once", _registered, parser_class)
     forms: dict[str, dict[str, Any] | tuple[Any, ...]] = {"a tokenizer": ()}
     if VERSION >= (0, 19):
         tools = chat_request().tools
         forms |= {"tools by position": (tools,), "tools by name": {"tools": tools}, "no tools": (None,)}
     for label, more in forms.items():
-        report.check("loading", f"made with {label}", lambda more=more: _made(parser_class, more))
+        report.check("loading", f"made with {label}", _made, parser_class, more)
     for label, request in (("no request", None), ("a request that says nothing", SimpleNamespace())):
-        report.check("loading", f"whole, {label}", lambda request=request: _whole(parser_class, request))
-        report.check("loading", f"streamed, {label}", lambda request=request: _streamed(parser_class, request))
+        report.check("loading", f"whole, {label}", _whole, parser_class, request)
+        report.check("loading", f"streamed, {label}", _streamed, parser_class, request)
 
 
 def _registered(parser_class: Any) -> str | None:

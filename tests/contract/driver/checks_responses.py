@@ -35,7 +35,7 @@ def check_all(report: Report, cases: list[dict[str, Any]]) -> None:
         expected.finish_reasons = ()
         scripts.append((case["name"], case["model_output"], expected))
     for label, text, expected in scripts:
-        check(report, f"whole, {label}", lambda text=text: server.whole(request(), text), expected)
+        check(report, f"whole, {label}", expected, server.whole, text)
     if not STREAMED:
         return
     for label, text, expected in scripts if ANY_DELTA else [*scripts[:2], one_call()]:
@@ -48,8 +48,9 @@ def check_all(report: Report, cases: list[dict[str, Any]]) -> None:
                 check(
                     report,
                     f"streamed, {label}, {how}, {end}",
-                    lambda stream=stream: server.stream(request(stream=True), stream),
                     expected,
+                    server.stream,
+                    stream,
                 )
 
 
@@ -57,8 +58,8 @@ def one_call() -> tuple[str, str, Expected]:
     return "a call", f"<tools>{WEATHER}</tools>", Expected("", CALLED[:1])
 
 
-def check(report: Report, label: str, answer: Callable[[], Choice], expected: Expected) -> None:
-    report.check("responses", label, lambda: difference(answer(), expected))
+def check(report: Report, label: str, expected: Expected, ask: Callable[[Any], Choice], script: Any) -> None:
+    report.check("responses", label, lambda: difference(ask(script), expected))
 
 
 def request(**more: Any) -> Any:
@@ -86,6 +87,7 @@ class ResponsesServer:
         vars(self.serving).update(
             chat_template=None,
             chat_template_content_format="auto",
+            chat_template_kwargs={},
             default_chat_template_kwargs={},
             enable_auto_tools=True,
             enable_log_deltas=False,
@@ -103,18 +105,18 @@ class ResponsesServer:
             use_harmony=False,
         )
 
-    def whole(self, request: Any, text: str) -> Choice:
-        response = asyncio.run(self._whole(self.chat.adjusted(request), deltas([text], end_apart=False)))
+    def whole(self, text: str) -> Choice:
+        response = asyncio.run(self._whole(self.chat.adjusted(request()), deltas([text], end_apart=False)))
         return read_items(response.model_dump(mode="json")["output"])
 
     async def _whole(self, request: Any, stream: list[Delta]) -> Any:
         return await self.serving.responses_full_generator(**self._arguments(request, stream))
 
-    def stream(self, request: Any, stream: list[Delta]) -> Choice:
+    def stream(self, stream: list[Delta]) -> Choice:
         """What the events say piece by piece; the last event must say the same as a whole."""
 
         async def collect() -> list[dict[str, Any]]:
-            arguments = self._arguments(self.chat.adjusted(request), stream)
+            arguments = self._arguments(self.chat.adjusted(request(stream=True)), stream)
             events = self.serving.responses_stream_generator(**arguments)
             return [event.model_dump(mode="json") async for event in events]
 

@@ -37,11 +37,11 @@ class Report:
     def __init__(self) -> None:
         self.categories: dict[str, Category] = {}
 
-    def check(self, category: str, label: str, check: Callable[[], str | None]) -> None:
+    def check(self, category: str, label: str, check: Callable[..., str | None], *arguments: Any) -> None:
         """Run one check: it returns what is wrong, or None. Raising is a fault too."""
         counts = self.categories.setdefault(category, Category())
         try:
-            fault = check()
+            fault = check(*arguments)
         except Fault as error:
             fault = str(error)
         except Exception as error:  # whatever ends a stream in a server is a failed check here

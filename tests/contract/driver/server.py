@@ -25,16 +25,17 @@ try:
 except ImportError:  # <= 0.14
     from vllm.entrypoints.openai.serving_chat import OpenAIServingChat
 try:
-    from vllm.tool_parsers import ToolParserManager
+    from vllm.tool_parsers import ToolParserManager as Manager
 except ImportError:  # <= 0.12
-    from vllm.entrypoints.openai.tool_parsers import ToolParserManager
+    from vllm.entrypoints.openai.tool_parsers import ToolParserManager as Manager
 try:
     from vllm.parser import ParserManager
 except ImportError:  # <= 0.15
-    ParserManager = None
+    ParserManager: Any = None  # type: ignore[no-redef]
 
 NAME = "qwen_tools"
 VERSION = tuple(int(part) for part in vllm.__version__.split(".")[:3])
+ToolParserManager: Any = Manager
 _serving_module = sys.modules[OpenAIServingChat.__module__]
 ChatCompletionRequest: Any = _serving_module.ChatCompletionRequest
 RequestResponseMetadata: Any = _serving_module.RequestResponseMetadata
@@ -73,7 +74,7 @@ class ChatServer:
     def __init__(self, reasoning: str | None = None) -> None:
         self.tool_parser_class = ToolParserManager.get_tool_parser(NAME)
         self.reasoning_class = reasoning_parser_class(reasoning)
-        self.parser_class = None
+        self.parser_class: Any = None
         if hasattr(ParserManager, "get_parser"):
             self.parser_class = ParserManager.get_parser(
                 tool_parser_name=NAME, reasoning_parser_name=reasoning, enable_auto_tools=True, model_name=MODEL
