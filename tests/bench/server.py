@@ -28,6 +28,8 @@ from .console import BenchError, step
 _FILES = REPOSITORY / "roles/vllm/files"
 # A model this small gains nothing from more threads, which on a busy machine only wait for each other.
 _ONE_THREAD = {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": "1"}
+# What the model says with its tools switched off is how these tests learn its words, so it has to see them.
+_TOOLS_ALWAYS_SHOWN = {"exclude-tools-when-tool-choice-none": None}
 _START_SECONDS = 600
 _LOG_LINES = 80  # a failed start ends with two long stack traces, the cause above them
 
@@ -51,7 +53,7 @@ def serving_pocket_model(client: docker.DockerClient) -> Iterator[Server]:
     api_key = secrets.token_urlsafe(16)
     container = client.containers.create(
         image,
-        command=serving.arguments(profile, local_model=True),
+        command=serving.arguments(profile, _TOOLS_ALWAYS_SHOWN, local_model=True),
         environment={**profile["vllm"]["environment"], **_ONE_THREAD, "VLLM_API_KEY": api_key},
         ports={f"{serving.CONTAINER_PORT}/tcp": ("127.0.0.1", 0)},
         volumes=_mounts(profile),
