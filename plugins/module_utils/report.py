@@ -14,6 +14,7 @@ import textwrap
 from dataclasses import dataclass
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Answer, Outcome, ProbeResult
 
@@ -79,21 +80,21 @@ def as_text(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """The same as Markdown."""
-    lines = [f"## {_escaped(report.title)}", ""]
+    lines = [f"## {escaped(report.title)}", ""]
     for row in (HEADINGS, ("---",) * len(HEADINGS), *report.rows):
-        lines.append(f"| {' | '.join(_escaped(cell) for cell in row)} |")
+        lines.append(f"| {' | '.join(escaped(cell) for cell in row)} |")
     if report.exhibit:
         fence = "`" * 4  # what a model left in its text may hold three
-        lines += ["", f"{_escaped(report.exhibit_title)}:", "", fence, report.exhibit, fence]
+        lines += ["", f"{escaped(report.exhibit_title)}:", "", fence, report.exhibit, fence]
     for cause in report.causes:
         lines += [
             "",
-            f"- **What was seen:** {_escaped(cause.symptom)}",
-            f"- **Cause:** {_escaped(cause.cause)} ({cause.confidence})",
-            f"- **Fix:** {_escaped(cause.fix)}",
+            f"- **What was seen:** {escaped(cause.symptom)}",
+            f"- **Cause:** {escaped(cause.cause)} ({cause.confidence})",
+            f"- **Fix:** {escaped(cause.fix)}",
         ]
     if report.notes:
-        lines += ["", "In detail:", "", *(f"- {_escaped(note)}" for note in report.notes)]
+        lines += ["", "In detail:", "", *(f"- {escaped(note)}" for note in report.notes)]
     return _printable("\n".join([*lines, "", f"**{report.total}**", ""]))
 
 
@@ -163,9 +164,3 @@ def _wrapped(text: str, label: str = "") -> list[str]:
 def _printable(text: str) -> str:
     """Without control characters: what a model writes must not steer the terminal."""
     return "".join(one if one == "\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is: server and model may have sent anything."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return text.replace("`", "\\`").replace("*", "\\*").replace("[", "\\[")
