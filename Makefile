@@ -9,7 +9,7 @@ BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit sanity unit-newest-core pocket-model-sample \
-  pocket-model molecule artifact clean
+  pocket-model molecule chat-templates artifact clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -60,6 +60,9 @@ pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README
 molecule: $(READY) ## The whole play on a systemd node: check, converge, idempotence, verify
 	@$(BENCH) prepare --with-collection
 	molecule test
+
+chat-templates: $(READY) ## Hold the chat templates against the models' own, in old and new transformers
+	@$(VENV)/bin/python -m tests.contract.chat_templates
 
 artifact: $(READY) ## Build the collection
 	ansible-galaxy collection build --force

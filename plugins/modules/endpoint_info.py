@@ -10,7 +10,9 @@ module: endpoint_info
 short_description: Look at an OpenAI-compatible endpoint
 version_added: 0.1.0
 description:
-  - Asks an endpoint for its health, its version and the models it serves, without generating anything.
+  - Asks an endpoint for its health, its version, the models it serves and vLLM's own figures, without generating
+    anything.
+  - Says as well who can reach it, and warns when that is everybody.
   - An endpoint that cannot be reached is a result, not a failure, unless O(require_reachable=true).
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
@@ -104,6 +106,99 @@ auth_required:
   type: bool
   returned: always
   sample: false
+metrics:
+  description:
+    - What vLLM tells at V(/metrics), over all engines of the server.
+    - A figure that the server or its release does not show is V(null); other servers mostly show none of them.
+  type: dict
+  returned: always
+  contains:
+    kv_cache_tokens:
+      description:
+        - How many tokens the KV cache holds.
+        - Up to vLLM 0.20 this is the number of blocks times their size, which is too simple for models that mix kinds
+          of attention.
+      type: int
+      returned: always
+    max_concurrency:
+      description: How many requests of the full context the KV cache holds.
+      type: float
+      returned: always
+    kv_cache_dtype:
+      description: The data type of the KV cache; V(auto) is that of the model.
+      type: str
+      returned: always
+    block_size:
+      description: How many tokens a block of the KV cache holds.
+      type: int
+      returned: always
+    gpu_blocks:
+      description: How many blocks the KV cache has.
+      type: int
+      returned: always
+    kv_cache_usage:
+      description: How full the KV cache is, from 0 to 1.
+      type: float
+      returned: always
+    requests_running:
+      description: How many requests are being served at this moment.
+      type: int
+      returned: always
+    requests_waiting:
+      description: How many requests wait at this moment.
+      type: int
+      returned: always
+    preemptions:
+      description: How often a request had to give up its place in the KV cache since the start of the server.
+      type: int
+      returned: always
+    prefix_cache_queries:
+      description: How many tokens were looked up in the prefix cache since the start of the server.
+      type: int
+      returned: always
+    prefix_cache_hits:
+      description: How many of them were found there.
+      type: int
+      returned: always
+    prompt_tokens:
+      description: How many tokens of prompts were read since the start of the server.
+      type: int
+      returned: always
+    generation_tokens:
+      description: How many tokens were generated since the start of the server.
+      type: int
+      returned: always
+exposure:
+  description: Who can reach the endpoint. On a failed look at it, what its address alone tells.
+  type: dict
+  returned: always
+  contains:
+    scope:
+      description:
+        - V(local) when only the machine itself reaches it, else V(network).
+        - When O(base_url) leads to the machine on which the module runs, the kernel's list of listeners decides.
+      type: str
+      returned: always
+    listens_on:
+      description: The addresses other than loopback on which the machine listens at this port.
+      type: list
+      elements: str
+      returned: always
+    open_to_all:
+      description:
+        - Whether the network reaches it and no key is asked for; V(null) if that could not be found out.
+      type: bool
+      returned: always
+    warnings:
+      description: What is wrong with that. The module gives these as its own warnings, too.
+      type: list
+      elements: str
+      returned: always
+  sample:
+    scope: local
+    listens_on: []
+    open_to_all: false
+    warnings: []
 error:
   description: What stood in the way of the list of models; V(null) if nothing did.
   type: dict
@@ -131,10 +226,24 @@ error:
       returned: always
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.toolserve.gpunode.plugins.module_utils import endpoint_exposure, endpoint_metrics
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import ENDPOINT_OPTIONS, client_for
-from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state import look
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state import EndpointState, look
+from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
+
+
+def seen(client: OpenAIClient, state: EndpointState) -> dict[str, Any]:
+    """What is told about an endpoint, whether it is there or not."""
+    metrics = endpoint_metrics.EndpointMetrics()
+    if state.reachable:
+        context = state.models[0]["max_model_len"] if state.models else None
+        metrics = endpoint_metrics.read(client, context)
+    exposure = endpoint_exposure.look(state)
+    return {**state.as_dict(), "metrics": metrics.as_dict(), "exposure": exposure.as_dict()}
 
 
 def main() -> None:
@@ -147,12 +256,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        state = look(client_for(module.params, timeout=module.params["timeout"]))
+        client = client_for(module.params, timeout=module.params["timeout"])
+        state = look(client)
     except EndpointError as error:
         module.fail_json(msg=str(error), error=error.as_dict())
+    result = seen(client, state)
+    for warning in result["exposure"]["warnings"]:
+        module.warn(warning)
     if module.params["require_reachable"] and not state.reachable:
-        module.fail_json(msg=str(state.error), **state.as_dict())
-    module.exit_json(changed=False, **state.as_dict())
+        module.fail_json(msg=str(state.error), **result)
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

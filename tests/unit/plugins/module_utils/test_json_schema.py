@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils.json_schema import errors, unsupported
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 # schema, instance, the beginning of each message
@@ -177,6 +177,7 @@ def schemas() -> st.SearchStrategy[Any]:
     return st.recursive(st.booleans() | st.fixed_dictionaries({}, optional=plain), nested, max_leaves=6)
 
 
+@settings(deadline=None)
 @given(schema=schemas(), instance=json_values())
 @example(schema={"uniqueItems": True}, instance=[1, 1.0])
 @example(schema={"uniqueItems": True}, instance=[[1], [True]])

@@ -257,6 +257,47 @@ def test_a_server_that_dribbles_does_not_stretch_the_timeout(raw_server: Any, op
     assert 0.2 < time.monotonic() - started < 1.0
 
 
+def test_a_stream_that_stalls_ends_with_the_timeout(serve: Serve) -> None:
+    released = threading.Event()
+
+    def stalling(events: Any) -> Iterator[bytes]:
+        yield from list(events)[:3]
+        released.wait(30)
+
+    try:
+        client = OpenAIClient(serve(packets=stalling).url, timeout=0.3)
+        assert failure(lambda: client.chat(chat(True))).kind == "timeout"
+    finally:
+        released.set()
+
+
+def test_a_redirect_is_not_followed_and_never_sees_the_key(raw_server: Any) -> None:
+    seen: list[bytes] = []
+
+    def target(connection: socket.socket) -> None:
+        seen.append(connection.recv(4096))
+
+    elsewhere = raw_server(target)
+    location = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere}/v1/models\r\nContent-Length: 0\r\n\r\n"
+
+    def redirecting(connection: socket.socket) -> None:
+        connection.recv(4096)
+        connection.sendall(location.encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=lambda: redirecting(listener.accept()[0]), daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        caught = failure(lambda: OpenAIClient(url, "canary-4711").get_json("/v1/models"))
+    assert caught.status == 307 and "Give the final address as base_url" in caught.fix
+    assert seen == []
+
+
+def test_a_proxy_of_the_environment_is_not_used(serve: Serve, dead_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, dead_url)
+    assert OpenAIClient(serve().url, "canary-4711").get_text("/health") == ""
+
+
 def test_the_deadline_covers_all_requests(serve: Serve) -> None:
     client = OpenAIClient(serve().url, timeout=30, deadline=0.2)
     assert client.get_text("/health") == ""

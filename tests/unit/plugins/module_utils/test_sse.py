@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils import sse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -45,6 +45,7 @@ def test_an_event_is_there_as_soon_as_its_blank_line_is() -> None:
     assert decoder.feed(b"o\n\n") == ["two"]
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(st.text(st.characters(blacklist_characters="\n\r", blacklist_categories=["Cs"]), min_size=1)),
     cuts=st.lists(st.integers(1, 20), min_size=1),

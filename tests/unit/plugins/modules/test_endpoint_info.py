@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.toolserve.gpunode.plugins.module_utils import endpoint_exposure
 from ansible_collections.toolserve.gpunode.plugins.modules import endpoint_info
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint
 
 Serve = Callable[..., FakeEndpoint]
 Run = Callable[..., dict[str, Any]]
+METRICS = Path(__file__).parents[1] / "module_utils/recorded/metrics-vllm-0.32.0.txt"
 MODEL = {"id": "pocket", "root": "/models/pocket", "max_model_len": 2048}
 
 
@@ -21,6 +24,7 @@ def test_a_healthy_endpoint(serve: Serve, run_module: Run, check_mode: bool) -> 
     url = serve().url
     result = run_module(endpoint_info, base_url=url.removesuffix("/v1"), check_mode=check_mode)
     result.pop("invocation", None)  # up to ansible-core 2.20
+    assert set(result.pop("metrics").values()) == {None}
     assert result == {
         "changed": False,
         "base_url": url,
@@ -30,12 +34,40 @@ def test_a_healthy_endpoint(serve: Serve, run_module: Run, check_mode: bool) -> 
         "models": [MODEL],
         "auth_required": False,
         "error": None,
+        "exposure": {"scope": "local", "open_to_all": False, "listens_on": [], "warnings": []},
     }
+
+
+def test_the_figures_of_vllm(serve: Serve, run_module: Run) -> None:
+    page = (200, "text/plain; version=0.0.4", METRICS.read_bytes())
+    metrics = run_module(endpoint_info, base_url=serve(pages={"/metrics": page}).url)["metrics"]
+    assert (metrics["kv_cache_tokens"], metrics["max_concurrency"]) == (139776, 68.25)
+    assert (metrics["requests_running"], metrics["generation_tokens"]) == (2, 2668)
+
+
+@pytest.mark.parametrize("page", [(500, "text/plain", b"broken"), (200, "text/html", b"<html>"), (401, "a/b", b"")])
+def test_an_endpoint_without_figures_is_no_failure(serve: Serve, run_module: Run, page: Any) -> None:
+    result = run_module(endpoint_info, base_url=serve(pages={"/metrics": page}).url, require_reachable=True)
+    assert result["healthy"] and set(result["metrics"].values()) == {None}
+
+
+def test_an_endpoint_that_is_open_to_all_is_warned_about(
+    serve: Serve, run_module: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(endpoint_exposure, "listeners", lambda _base_url: ["0.0.0.0"])
+    monkeypatch.setattr(endpoint_info.AnsibleModule, "warn", lambda _module, warning: warned.append(warning))
+    result = run_module(endpoint_info, base_url=serve().url)
+    assert result["exposure"]["open_to_all"] is True and result["exposure"]["listens_on"] == ["0.0.0.0"]
+    assert warned == result["exposure"]["warnings"] and "open to all" in warned[0]
+    result = run_module(endpoint_info, base_url=serve(api_key="k3y").url, api_key="k3y")
+    assert result["exposure"]["open_to_all"] is False and len(warned) == 1
 
 
 def test_nothing_there_is_a_result(dead_url: str, run_module: Run) -> None:
     result = run_module(endpoint_info, base_url=dead_url)
     assert not result.get("failed")
+    assert set(result["metrics"].values()) == {None}
     assert (result["reachable"], result["healthy"], result["models"]) == (False, False, [])
     assert result["error"]["kind"] == "unreachable" and result["error"]["seen"] == "connection refused"
 
