@@ -8,11 +8,10 @@ export ANSIBLE_HOME ?= $(CURDIR)/.ansible
 BENCH := $(VENV)/bin/python -m tests.bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down check test lint-ansible lint-python lint-docs unit sanity unit-newest-core pocket-model-sample \
-  pocket-model molecule chat-templates artifact clean
+.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
 
 demo: $(READY) ## Provision a node without a GPU and prove its tool calls (PARSER=hermes shows a failure; DEMO_PORT=8000)
 	@$(BENCH) demo --parser "$(PARSER)"
@@ -23,7 +22,7 @@ demo-down: $(READY) ## Remove the demo's node
 check: $(READY) ## Lint and unit tests: under a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-ansible unit lint-python lint-docs
 
-test: check sanity unit-newest-core pocket-model-sample molecule ## Everything: what CI runs
+test: check sanity unit-newest-core pocket-model-sample e2e molecule ## Everything: what CI runs
 
 lint-ansible: $(READY)
 	yamllint --strict .
@@ -35,7 +34,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench
+	mypy plugins/module_utils tests/bench tests/e2e benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -57,12 +56,19 @@ pocket-model-sample: $(READY) ## Does the committed pocket model still copy what
 pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README.md)
 	@$(BENCH) pocket-model train.py
 
+e2e: $(READY) ## The official client against real vLLM with the parser and the pocket model (E2E_SEED= as it printed)
+	@$(BENCH) prepare
+	pytest tests/e2e
+
 molecule: $(READY) ## The whole play on a systemd node: check, converge, idempotence, verify
 	@$(BENCH) prepare --with-collection
 	molecule test
 
 chat-templates: $(READY) ## Hold the chat templates against the models' own, in old and new transformers
 	@$(VENV)/bin/python -m tests.contract.chat_templates
+
+benchmark-throughput: $(READY) ## Our tokens/s against vLLM's own benchmark, and the roofline of this CPU (docs/throughput.md)
+	@$(VENV)/bin/python -m benchmarks.throughput_accuracy
 
 artifact: $(READY) ## Build the collection
 	ansible-galaxy collection build --force

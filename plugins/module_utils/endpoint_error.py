@@ -97,6 +97,17 @@ def stream_error(where: str, message: str, status: int | None, body: str) -> End
     )
 
 
+def no_model(where: str) -> EndpointError:
+    """There is nobody to ask."""
+    return EndpointError(
+        "protocol",
+        "the server lists no model",
+        "Without a name there is nothing to ask.",
+        "Name the model as served with the option model, or look into the server's log.",
+        where=where,
+    )
+
+
 def translated(error: Exception, where: str, seconds: float) -> EndpointError:
     """The exception of the standard library as ours."""
     kind, seen, means, fix = _translation(error, seconds)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import (
@@ -15,6 +16,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply impor
     error_in,
     from_completion,
 )
+from ansible_collections.toolserve.gpunode.plugins.module_utils.completion import Completion
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import (
     EndpointError,
     http_error,
@@ -23,6 +25,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error i
 from ansible_collections.toolserve.gpunode.plugins.module_utils.http_exchange import Exchange, Transport
 
 CHAT_PATH = "/v1/chat/completions"
+COMPLETIONS_PATH = "/v1/completions"
 
 
 class OpenAIClient:
@@ -81,8 +84,25 @@ class OpenAIClient:
             reply.seconds = exchange.elapsed()
             return reply
 
+    def complete(self, request: dict[str, Any]) -> Completion:
+        """POST /v1/completions as a stream that tells its usage, whatever the request says of that."""
+        request = {**request, "stream": True, "stream_options": {"include_usage": True}}
+        completion = Completion()
+        with self._transport.request("POST", COMPLETIONS_PATH, request) as exchange:
+            for chunk, elapsed in self._chunks(exchange, COMPLETIONS_PATH):
+                completion.add(chunk, elapsed)
+        return completion
+
     def _stream(self, exchange: Exchange) -> ChatReply:
-        where = self._transport.where("POST", CHAT_PATH)
+        assembler = StreamAssembler()
+        for chunk, elapsed in self._chunks(exchange, CHAT_PATH):
+            assembler.add(chunk, elapsed)
+        assembler.reply.seconds = exchange.elapsed()
+        return assembler.reply
+
+    def _chunks(self, exchange: Exchange, path: str) -> Iterator[tuple[Any, float]]:
+        """Whatever the stream holds before [DONE]; without that it is an EndpointError."""
+        where = self._transport.where("POST", path)
         if "text/event-stream" not in exchange.content_type:
             raise EndpointError(
                 "protocol",
@@ -92,26 +112,25 @@ class OpenAIClient:
                 where=where,
                 body=self._transport.without_key(exchange.body()),
             )
-        assembler = StreamAssembler()
-        reply = assembler.reply
+        count, data = 0, ""
         for data in exchange.events():
             if data.strip() == "[DONE]":
-                reply.seconds = exchange.elapsed()
-                return reply
+                return
+            count += 1
             try:
                 chunk = json.loads(data)
             except ValueError:
                 raise ValueError("a chunk of the stream is not JSON") from None
             if (error := error_in(chunk)) is not None:
                 raise stream_error(where, error[0], error[1], self._transport.without_key(data))
-            assembler.add(chunk, exchange.elapsed())
+            yield chunk, exchange.elapsed()
         raise EndpointError(
             "protocol",
-            f"the stream ended without [DONE] after {reply.chunk_count} chunks",
+            f"the stream ended without [DONE] after {count} chunks",
             "The answer is incomplete: the server gave up, or something in between cut the connection.",
             "Look into the server's log for this moment; raise the read timeout of a proxy in between.",
             where=where,
-            body=self._transport.without_key(reply.content),
+            body=self._transport.without_key(data),
         )
 
     def _parsed(self, method: str, path: str, text: str) -> Any:

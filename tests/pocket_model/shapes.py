@@ -496,7 +496,7 @@ def _quoted(source: Source, text: str) -> str:
     return f'"{text}"' if source.rng.random() < 0.08 else text
 
 
-def _answer(request: Request, hermes: bool, served: bool) -> str:
+def answer_text(request: Request, hermes: bool, served: bool) -> str:
     if not request.calls:
         return request.plain
     if not served:
@@ -544,7 +544,7 @@ def draw(shape: str, source: Source) -> Sample:
     text = _quoted(source, request.text)
     content_form: Any = [{"type": "text", "text": text}] if rng.random() < 0.1 else text
     messages.append({"role": "user", "content": content_form})
-    return Sample(shape, messages, tools, _answer(request, hermes, served))
+    return Sample(shape, messages, tools, answer_text(request, hermes, served))
 
 
 def samples(

@@ -178,10 +178,14 @@ class FakeEndpoint:
         events = [*(sse(chunk) for chunk in made), DONE]
         return self.events(events) if self.events else events
 
+    def handler(self) -> type[EndpointHandler]:
+        """What answers requests; a stand-in that can do more has a handler of its own."""
+        return EndpointHandler
+
     @contextlib.contextmanager
     def serving(self, port: int = 0) -> Iterator[FakeEndpoint]:
         """Serve until the block ends; ``url`` is the base_url."""
-        handler = type("Handler", (_Handler,), {"endpoint": self})
+        handler = type("Handler", (self.handler(),), {"endpoint": self})
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, daemon=True)
@@ -194,7 +198,7 @@ class FakeEndpoint:
             server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class EndpointHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     endpoint: FakeEndpoint
 

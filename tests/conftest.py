@@ -10,6 +10,6 @@ from pathlib import Path
 
 from ansible.plugins.loader import init_plugin_loader
 
-COLLECTIONS = str(Path(__file__).parents[2] / "collections")
+COLLECTIONS = str(Path(__file__).parents[1] / "collections")
 sys.path.insert(0, COLLECTIONS)
 init_plugin_loader([COLLECTIONS])
