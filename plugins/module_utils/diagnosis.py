@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils import rules_promises as promises
 from ansible_collections.toolserve.gpunode.plugins.module_utils import rules_requests as requests
 from ansible_collections.toolserve.gpunode.plugins.module_utils import rules_tool_calls as calls
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
@@ -25,12 +26,21 @@ RULES: tuple[Callable[[Outcome], Cause | None], ...] = (
     requests.missing_flags,
     requests.context,
     requests.server_failure,
+    promises.not_healthy,
     calls.markup_left,
     calls.truncated,
     requests.broken_stream,
     calls.template_without_tools,
+    promises.history_refused,
+    promises.choice_refused,
+    promises.concurrency,
+    promises.cut_call,
+    promises.tool_id,
     calls.bad_arguments,
     calls.lost_in_stream,
+    promises.choice_ignored,
+    promises.context_mismatch,
+    promises.unprotected,
     calls.broken_protocol,
     calls.one_call_only,
     calls.never_calls,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import ipaddress
 import json
 import os
 import socket
@@ -67,9 +68,23 @@ class Transport:
         """``text`` from the server, in case it echoes the key."""
         return text.replace(self._api_key, "***") if self._api_key else text
 
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the address is one that only this machine reaches."""
+        try:
+            return ipaddress.ip_address(self._host).is_loopback
+        except ValueError:
+            return self._host == "localhost"
+
     @contextlib.contextmanager
     def request(
-        self, method: str, path: str, document: dict[str, Any] | None = None, *, authenticate: bool = True
+        self,
+        method: str,
+        path: str,
+        document: dict[str, Any] | None = None,
+        *,
+        authenticate: bool = True,
+        host: str | None = None,
     ) -> Iterator[Exchange]:
         """The answer to a request, if it is HTTP 200; everything else, also while it is read, is an EndpointError."""
         where = self.where(method, path)
@@ -80,6 +95,8 @@ class Transport:
             headers["Content-Type"] = "application/json"
         if self._api_key and authenticate:
             headers["Authorization"] = f"Bearer {self._api_key}"
+        if host is not None:
+            headers["Host"] = host
         started = time.monotonic()
         ends = started + self._timeout
         if self._ends is not None:

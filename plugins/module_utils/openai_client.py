@@ -60,10 +60,18 @@ class OpenAIClient:
         """The same, parsed."""
         return self._parsed("GET", path, self.get_text(path))
 
-    def status(self, path: str, *, authenticate: bool = True) -> int:
-        """The HTTP status of GET ``path``; here an error status is an answer, not an exception."""
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the address is one that only this machine reaches."""
+        return self._transport.on_loopback
+
+    def status(self, path: str, *, authenticate: bool = True, host: str | None = None) -> int:
+        """The HTTP status of GET ``path``; here an error status is an answer, not an exception.
+
+        ``host``: what to send as Host header, instead of the truth.
+        """
         try:
-            with self._transport.request("GET", path, authenticate=authenticate) as exchange:
+            with self._transport.request("GET", path, authenticate=authenticate, host=host) as exchange:
                 return exchange.status
         except EndpointError as error:
             if error.kind == "http" and error.status is not None:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import Answer
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Answer, Outcome, ProbeResult
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome, ProbeResult
 
 WIDTH = 100
 HEADINGS = ("probe", "what it checks", "plain", "streamed", "verdict")
@@ -102,34 +103,39 @@ def _row(result: ProbeResult) -> tuple[str, ...]:
     verdict = result.verdict
     if result.tries > 1:
         verdict += f", try {result.tries}"
-    cells = [_cell(result.answers.get(mode)) for mode in (PLAIN, STREAMED)]
-    return (result.probe.id, result.probe.title, *cells, verdict)
+    plain = [answer for answer in result.answers.values() if answer.mode != STREAMED]
+    streamed = [answer for answer in result.answers.values() if answer.mode == STREAMED]
+    return (result.probe.id, result.probe.title, _cell(plain), _cell(streamed), verdict)
 
 
-def _cell(answer: Answer | None) -> str:
-    if answer is None:
-        return "-"
-    if answer.error is not None:
-        return f"HTTP {answer.error.status}" if answer.error.kind == "http" else answer.error.kind
-    if answer.findings:
-        return answer.findings[0].name
-    return f"ok {answer.reply.seconds:.2f} s" if answer.reply is not None else "-"
+def _cell(answers: list[Answer]) -> str:
+    """The first thing that went wrong; when all is well, how long the slowest answer took."""
+    for answer in answers:
+        if answer.error is not None:
+            return f"HTTP {answer.error.status}" if answer.error.kind == "http" else answer.error.kind
+        if answer.findings:
+            return answer.findings[0].name
+    seconds = [answer.reply.seconds for answer in answers if answer.reply is not None]
+    if seconds:
+        return f"ok {max(seconds):.2f} s"
+    return "ok" if answers else "-"
 
 
 def _exhibit(outcome: Outcome) -> tuple[str, str]:
-    """The first call as it arrived, streamed if possible, for that is how agents get it; else what was left in text."""
+    """What was left in text; where nothing was, the first call, streamed if possible, for that is how agents get it."""
+    for result in outcome.results:
+        for name, answer in result.answers.items():
+            leaks = [finding for finding in answer.findings if finding.name == "MarkupLeak" and not finding.warning]
+            if answer.reply is not None and leaks:
+                return f"What was left in content ({result.probe.id}, {name})", answer.reply.content[:_SHOWN_CONTENT]
     for result in outcome.results:
         if result.verdict not in ("pass", "warn"):
             continue
         for mode in (STREAMED, PLAIN):
-            answer = result.answers.get(mode)
-            if answer is not None and answer.reply is not None and answer.reply.tool_calls:
-                call = answer.reply.tool_calls[0].as_dict()
+            reply = result.answers[mode].reply if mode in result.answers else None
+            if reply is not None and reply.tool_calls:
+                call = reply.tool_calls[0].as_dict()
                 return f"A tool call as it arrived ({result.probe.id}, {mode})", json.dumps(call, indent=2)
-    for result in outcome.results:
-        for mode, answer in result.answers.items():
-            if answer.reply is not None and any(finding.name == "MarkupLeak" for finding in answer.findings):
-                return f"What was left in content ({result.probe.id}, {mode})", answer.reply.content[:_SHOWN_CONTENT]
     return "", ""
 
 
@@ -143,7 +149,7 @@ def _notes(outcome: Outcome) -> list[str]:
         for finding in result.findings:
             modes.setdefault(f"{finding.name}: {finding.message}", []).append(finding.mode)
         for message, seen_in in modes.items():
-            only = f" ({seen_in[0]})" if len(seen_in) == 1 else ""
+            only = f" ({seen_in[0]})" if len(seen_in) == 1 and seen_in[0] else ""
             where.setdefault(message, []).append(f"{result.probe.id}{only}")
     return [f"{', '.join(probes)}: {message}" for message, probes in where.items()]
 

@@ -7,13 +7,10 @@
 from __future__ import annotations
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
-from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ChatReply
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import Answer
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import MarkupFamily, find_markup
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Answer, Outcome
-
-# A template that renders even the bare names of the six tools needs more tokens than this for them.
-TOKENS_OF_NO_TOOLS = 10
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome
 
 
 def markup_left(outcome: Outcome) -> Cause | None:
@@ -22,7 +19,7 @@ def markup_left(outcome: Outcome) -> Cause | None:
         (answer.request["stream"], markup.family)
         for answer in outcome.answers()
         if answer.reply is not None
-        if any(finding.name == "MarkupLeak" for finding in answer.findings)
+        if any(finding.name == "MarkupLeak" and not finding.warning for finding in answer.findings)
         if (markup := find_markup(answer.reply.content, _tool_names(answer))) is not None
     ]
     if not leaks:
@@ -84,6 +81,8 @@ def truncated(outcome: Outcome) -> Cause | None:
             continue
         for answer in result.answers.values():
             reply = answer.reply
+            if answer.request.get("max_tokens") != limit:  # cut on purpose
+                continue
             if reply is not None and (reply.finish_reason == "length" or reply.tokens("completion") == limit):
                 return Cause(
                     f"{result.probe.id}: the answer ends after {reply.tokens('completion') or limit} tokens",
@@ -100,7 +99,7 @@ def lost_in_stream(outcome: Outcome) -> Cause | None:
     for result in outcome.results:
         if not any(finding.name == "StreamMismatch" for finding in result.findings):
             continue
-        plain, streamed = (result.answers[mode].reply for mode in (PLAIN, STREAMED))
+        plain, streamed = (result.answers[mode].reply for mode in (PLAIN, STREAMED))  # as compared
         if plain is None or streamed is None:
             continue
         arrived, left = len(plain.tool_calls), len(streamed.tool_calls)
@@ -124,7 +123,7 @@ def broken_protocol(outcome: Outcome) -> Cause | None:
     broken = [
         finding
         for finding in outcome.findings("ProtocolError", "WrongFinishReason")
-        if not finding.warning and "'length'" not in finding.message
+        if not finding.warning and not finding.message.startswith("finish_reason is 'length'")
     ]
     if not broken or outcome.findings("MarkupLeak", "InvalidJson"):
         return None
@@ -168,7 +167,9 @@ def copied_badly(outcome: Outcome) -> Cause | None:
 
 def wrong_answer(outcome: Outcome) -> Cause | None:
     """Text that is missing, or ignores a tool's result."""
-    results = [result for result in outcome.results if any(f.name == "WrongAnswer" for f in result.findings)]
+    results = [
+        result for result in outcome.results if any(f.name == "WrongAnswer" and not f.warning for f in result.findings)
+    ]
     if not results:
         return None
     first = results[0]
@@ -189,28 +190,17 @@ def wrong_answer(outcome: Outcome) -> Cause | None:
 
 
 def template_without_tools(outcome: Outcome) -> Cause | None:
-    """No call anywhere, and offering tools costs no prompt tokens: the model never saw them."""
-    without, offered = (_prompt_tokens(outcome, tools=tools) for tools in (False, True))
-    silent = outcome.findings("MissingToolCalls") and not outcome.findings("MarkupLeak")
-    if not silent or without is None or offered is None or offered - without > TOKENS_OF_NO_TOOLS:
+    """Offering tools costs no prompt tokens: the model never saw them."""
+    silent = outcome.findings("ToolsNotRendered")
+    if not silent:
         return None
     return Cause(
-        f"Offering six tools adds {offered - without} tokens to the prompt",
+        silent[0].message,
         "The chat template ignores tools, so the model does not know that it has any.",
         "Serve with a chat template that renders tools (--chat-template); "
         "in this collection the profile's tool_calls.chat_template.",
-        LIKELY,
+        CERTAIN,
     )
-
-
-def _prompt_tokens(outcome: Outcome, *, tools: bool) -> int | None:
-    """The smallest prompt with or without tools: the questions themselves are short."""
-    replies: list[ChatReply] = [
-        answer.reply
-        for answer in outcome.answers()
-        if answer.reply is not None and bool(answer.request.get("tools")) == tools
-    ]
-    return min((tokens for reply in replies if (tokens := reply.tokens("prompt")) is not None), default=None)
 
 
 def never_calls(outcome: Outcome) -> Cause | None:

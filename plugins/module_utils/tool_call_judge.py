@@ -6,7 +6,8 @@
 
 Two sorts of findings. A *contract* finding means that the endpoint broke a promise that clients rely on; one is
 one too many. A *behavioural* finding means that the model chose or copied badly within a sound contract; models do
-that now and then, so the question may be put again with other values.
+that now and then, so the question may be put again with other values. What the server enforces is no choice of the
+model: with tool_choice required or a named tool, a missing call is a broken contract.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from typing import Any
 from ansible_collections.toolserve.gpunode.plugins.module_utils import json_schema
 from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ChatReply, ToolCall
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Accepted, Expectations
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_case import Case, ExpectedCall
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import excerpt, find_markup
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_probes import Case, ExpectedCall
 
 PLAIN, STREAMED = "plain", "streamed"
 BEHAVIOURAL = frozenset({"MissingToolCalls", "UnexpectedCalls", "WrongArguments", "WrongAnswer"})
+_STOP, _LENGTH = frozenset({"stop"}), frozenset({"length"})
 
 
 @dataclass(frozen=True)
@@ -57,17 +60,31 @@ def judge_error(error: EndpointError, mode: str) -> list[Finding]:
     return [Finding("RequestFailed", str(error), mode, error.body)]
 
 
-def judge(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
+def judge(reply: ChatReply, case: Case, mode: str, expectations: Expectations) -> list[Finding]:
     """Everything that is wrong with one reply, the most telling first."""
     schemas = {tool["function"]["name"]: tool["function"]["parameters"] for tool in case.tools}
     findings = _text_findings(reply, case, mode, frozenset(schemas))
     for call in reply.tool_calls:
         findings += _call_findings(call, schemas, mode)
     if not any(finding.name in ("InvalidJson", "UnknownName", "SchemaMismatch") for finding in findings):
-        findings += _choice_findings(reply, case, mode)
+        findings += _choice_findings(reply, case, mode, expectations)
     findings += _wire_findings(reply, mode)
-    findings += _finish_findings(reply, case, mode)
+    findings += _finish_findings(reply, case, mode, expectations)
     return findings
+
+
+def judge_cut(reply: ChatReply, case: Case, mode: str, expectations: Expectations) -> list[Finding]:
+    """What is wrong with an answer that max_tokens cut in the middle of a call: may a client take it for whole?"""
+    findings = _wire_findings(reply, mode)
+    for call in reply.tool_calls:
+        if _is_json(call.arguments) and not any(_is(call, expected) for expected in case.calls):
+            message = f"a call that max_tokens cut arrives as if it were whole: {describe_calls(reply)}"
+            findings.append(Finding("TruncatedCall", message, mode))
+    if len(reply.finish_reasons) != 1:
+        return [*findings, _finish_count(reply, mode)]
+    if not reply.tool_calls:
+        return findings + _judge_reason(reply, Accepted(_LENGTH, _LENGTH), mode)
+    return findings + _judge_reason(reply, expectations.accepted("finish_reason, cut"), mode)
 
 
 def compare(plain: ChatReply, streamed: ChatReply, case: Case) -> list[Finding]:
@@ -105,12 +122,13 @@ def _text_findings(reply: ChatReply, case: Case, mode: str, tool_names: frozense
     if markup := find_markup(reply.content, tool_names):
         what = "a tool call" if markup.family.is_call else "reasoning"
         message = f"{what} was left in content as {markup.family.name}"
-        findings.append(Finding("MarkupLeak", message, mode, markup.excerpt))
+        # With tool_choice none the model may still write a call; that nothing acts on it is what counts.
+        findings.append(Finding("MarkupLeak", message, mode, markup.excerpt, warning=case.kind == "none"))
     elif not case.calls and not reply.tool_calls:
         if not reply.content.strip():
             findings.append(Finding("WrongAnswer", "an answer in text was expected, and content is empty", mode))
-        elif case.contains not in reply.content:
-            message = f"the text does not contain {case.contains!r}"
+        elif missing := [part for part in case.contains if part not in reply.content]:
+            message = f"the text does not contain {' and '.join(map(repr, missing))}"
             findings.append(Finding("WrongAnswer", message, mode, excerpt(reply.content)))
     return findings
 
@@ -131,7 +149,7 @@ def _call_findings(call: ToolCall, schemas: dict[str, Any], mode: str) -> list[F
     return []
 
 
-def _choice_findings(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
+def _choice_findings(reply: ChatReply, case: Case, mode: str, expectations: Expectations) -> list[Finding]:
     """Were the right calls made, given that each is sound in itself?"""
     open_calls = list(reply.tool_calls)
     missing = []
@@ -141,18 +159,42 @@ def _choice_findings(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
             missing.append(expected)
         else:
             open_calls.remove(found)
-    if not missing and not open_calls:
+    if ignored := _ignored(reply, case, expectations):
+        return [Finding("ChoiceIgnored", ignored, mode, excerpt(reply.content))]
+    # Who requires a call gets at least one.
+    if not missing and (not open_calls or case.kind == "required"):
+        return []
+    if case.one_call and len(reply.tool_calls) == 1 and not open_calls:
         return []
     if len(reply.tool_calls) != len(case.calls):
         name = "MissingToolCalls" if len(reply.tool_calls) < len(case.calls) else "UnexpectedCalls"
         message = f"{len(case.calls)} expected, {len(reply.tool_calls)} made: {describe_calls(reply)}"
         return [Finding(name, message, mode, excerpt(reply.content))]
-    told = " and ".join(f"{call.name}({json.dumps(call.arguments)})" for call in missing)
+    told = " and ".join(map(str, missing))
     return [Finding("WrongArguments", f"expected {told}, got {describe_calls(reply)}", mode)]
 
 
+def _ignored(reply: ChatReply, case: Case, expectations: Expectations) -> str:
+    """What the client forbade or required, and the server let pass."""
+    if case.kind == "none":
+        return f"tool_choice is none, and calls were made: {describe_calls(reply)}" if reply.tool_calls else ""
+    if case.kind in ("required", "named") and not reply.tool_calls:
+        return f"tool_choice is {case.choice}, and no call was made"
+    if case.kind == "named" and any(call.name != case.choice for call in reply.tool_calls):
+        return f"tool_choice names {case.choice}, and another tool was called: {describe_calls(reply)}"
+    several = case.one_call and len(reply.tool_calls) > 1
+    if several and "ignored" not in expectations.accepted("parallel_tool_calls=false").right:
+        return f"parallel_tool_calls is false, and {len(reply.tool_calls)} calls arrive: {describe_calls(reply)}"
+    return ""
+
+
 def _is(call: ToolCall, expected: ExpectedCall) -> bool:
-    return call.name == expected.name and expected.compared(parse_arguments(call.arguments)) == expected.arguments
+    arguments = parse_arguments(call.arguments)
+    return (
+        call.name == expected.name
+        and isinstance(arguments, dict)
+        and expected.compared(arguments) == expected.arguments
+    )
 
 
 def _wire_findings(reply: ChatReply, mode: str) -> list[Finding]:
@@ -180,17 +222,39 @@ def _wire_findings(reply: ChatReply, mode: str) -> list[Finding]:
     return findings
 
 
-def _finish_findings(reply: ChatReply, case: Case, mode: str) -> list[Finding]:
+def _finish_findings(reply: ChatReply, case: Case, mode: str, expectations: Expectations) -> list[Finding]:
     if len(reply.finish_reasons) != 1:
-        return [Finding("WrongFinishReason", f"finish_reason was sent {len(reply.finish_reasons)} times", mode)]
-    wanted = "tool_calls" if reply.tool_calls else "stop"
-    if reply.finish_reason == wanted:
-        return []
-    if reply.finish_reason == "length" and not case.calls and not reply.tool_calls:
+        return [_finish_count(reply, mode)]
+    if reply.tool_calls:
+        kind = "auto" if case.kind == "none" else case.kind
+        return _judge_reason(reply, expectations.finish_reason(kind, mode), mode)
+    if reply.finish_reason == "length" and not case.calls:
         # Our own limit cut a text that need not end: nothing is wrong with the endpoint.
         return [Finding("WrongFinishReason", "the text was cut by max_tokens", mode, warning=True)]
-    message = f"finish_reason is {reply.finish_reason!r} and must be {wanted!r}"
+    return _judge_reason(reply, Accepted(_STOP, _STOP), mode)
+
+
+def _finish_count(reply: ChatReply, mode: str) -> Finding:
+    return Finding("WrongFinishReason", f"finish_reason was sent {len(reply.finish_reasons)} times", mode)
+
+
+def _judge_reason(reply: ChatReply, accepted: Accepted, mode: str) -> list[Finding]:
+    if reply.finish_reason in accepted.right:
+        return []
+    right = " or ".join(map(repr, sorted(accepted.right)))
+    if reply.finish_reason in accepted.known:
+        message = f"finish_reason is {reply.finish_reason!r}, as other releases say it; this one says {right}"
+        return [Finding("WrongFinishReason", message, mode, warning=True)]
+    message = f"finish_reason is {reply.finish_reason!r} and must be {right}"
     return [Finding("WrongFinishReason", message, mode)]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        parse_arguments(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _comparable(reply: ChatReply, case: Case) -> list[str]:

@@ -2,262 +2,347 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is asked of an endpoint, and what a right answer is.
+"""The probes: what each proves, for whom, what it asks and how.
 
-A probe is data: what it proves, for whom, and how to draw a case with random values, so that no answer can come
-from memory. The wording of the user messages is fixed: the pocket model of the tests is trained on it.
+A probe is draw + ask + judge. Most draw one case, ask it in one piece and streamed, and have the replies judged
+against the case; the others bring a way of their own (tool_call_ways.py). docs/probes.md lists them for people.
 """
 
 from __future__ import annotations
 
-import json
 import random
-import string
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils import tool_call_draws as draws
+from ansible_collections.toolserve.gpunode.plugins.module_utils import tool_call_ways as ways
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import Answers, Exam, in_every_mode
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_case import Case
 
-def _tool(name: str, description: str, properties: dict[str, Any], required: list[str] | None = None) -> dict[str, Any]:
-    parameters = {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties) if required is None else required,
-        "additionalProperties": False,
-    }
-    return {"type": "function", "function": {"name": name, "description": description, "parameters": parameters}}
-
-
-def _text(description: str) -> dict[str, Any]:
-    return {"type": "string", "description": description}
-
-
-# The tools of a coding agent, an enum argument, and a tool without arguments.
-TOOLS: tuple[dict[str, Any], ...] = (
-    _tool("read", "Read a file and return its content.", {"filePath": _text("Absolute path of the file to read")}),
-    _tool(
-        "write",
-        "Write a file, replacing it if it exists.",
-        {"filePath": _text("Absolute path of the file to write"), "content": _text("The whole new content")},
-    ),
-    _tool(
-        "edit",
-        "Replace one piece of text in a file.",
-        {
-            "filePath": _text("Absolute path of the file to change"),
-            "oldString": _text("The text to replace"),
-            "newString": _text("The text to put in its place"),
-        },
-    ),
-    _tool(
-        "bash",
-        "Run a shell command and return its output.",
-        {"command": _text("The command to run"), "description": _text("What the command does, in a few words")},
-        required=["command"],
-    ),
-    _tool(
-        "get_weather",
-        "Get the current weather of a city.",
-        {
-            "city": _text("Name of the city"),
-            "unit": {"type": "string", "enum": ["celsius", "fahrenheit"], "description": "Unit of the temperature"},
-        },
-    ),
-    _tool("current_time", "Get the current date and time.", {}),
-)
-
-
-@dataclass(frozen=True)
-class ExpectedCall:
-    """A call that must be made with exactly these arguments; ``free`` ones may be there with any value."""
-
-    name: str
-    arguments: dict[str, Any]
-    free: frozenset[str] = frozenset()
-
-    def compared(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What of an actual call's arguments must be equal to the expected ones."""
-        return {name: value for name, value in arguments.items() if name not in self.free}
-
-
-@dataclass(frozen=True)
-class Case:
-    """One question with its right answer. Several calls may come in any order: an agent runs them all."""
-
-    messages: list[dict[str, Any]]
-    tools: tuple[dict[str, Any], ...] = TOOLS
-    calls: tuple[ExpectedCall, ...] = ()
-    contains: str = ""
-
-    def request(self, model: str, seed: int, max_tokens: int, *, stream: bool) -> dict[str, Any]:
-        """The body for /v1/chat/completions."""
-        body: dict[str, Any] = {"model": model, "messages": self.messages}
-        if self.tools:
-            body |= {"tools": list(self.tools), "tool_choice": "auto"}
-        body |= {"temperature": 0, "top_p": 1, "seed": seed, "max_tokens": max_tokens, "stream": stream}
-        if stream:
-            body["stream_options"] = {"include_usage": True}
-        return body
-
-    def expected(self) -> str:
-        """The right answer in words."""
-        if self.calls:
-            calls = " and ".join(f"{call.name}({json.dumps(call.arguments)})" for call in self.calls)
-            return f"{calls}, finish_reason tool_calls, nothing of the call in the text"
-        return f"text{f' that contains {self.contains!r}' if self.contains else ''}, no tool call, finish_reason stop"
-
-
+CONTRACT, BEHAVIOURAL = "contract", "behavioural"
 _AUTO = frozenset({"tool_choice=auto"})
+_NAMED = frozenset({"tool_choice=named"})
+_REQUIRED = frozenset({"tool_choice=required"})
+_NONE = frozenset({"tool_choice=none"})
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a probe proves, and how to draw a case of it."""
+    """What a probe proves, for whom, and how it goes about it.
+
+    ``kind``: a contract probe judges what the server guarantees, whatever the model; a behavioural one also judges
+    what the model chooses and copies, and may be repeated. ``needs``: capabilities of a profile without which there
+    is nothing to prove. ``expects``: the right outcome, where that is not the answer to the case.
+    """
 
     id: str
     title: str
     proves: str
+    whom: str
+    kind: str
     draw: Callable[[random.Random], Case]
-    needs: frozenset[str] = _AUTO  # capabilities of a profile without which there is nothing to prove
+    needs: frozenset[str] = _AUTO
+    ask: Callable[[Exam, list[Case]], Answers] = in_every_mode
+    expects: str = ""
+    cases: int = 1
+    about_itself: bool = False  # looks at what the endpoint says of itself, also where nothing can be asked
 
-    def case(self, seed: int, attempt: int) -> Case:
+    def drawn(self, seed: int, attempt: int) -> list[Case]:
         """The same seed and attempt give the same values, whichever other probes run."""
-        return self.draw(random.Random(f"{seed}/{self.id}/{attempt}"))
+        rng = random.Random(f"{seed}/{self.id}/{attempt}")
+        return [self.draw(rng) for _case in range(self.cases)]
+
+    @property
+    def number(self) -> str:
+        """T3 of T3-read."""
+        return self.id.partition("-")[0]
 
 
-def select(wanted: list[str]) -> list[Probe]:
-    """The probes with these ids, in their own order; the number alone (T3) means all of that number."""
-    known = {probe.id for probe in PROBES} | {probe.id.partition("-")[0] for probe in PROBES}
-    unknown = [name for name in wanted if name not in known]
+def select(wanted: list[str], skipped: list[str] | None = None) -> list[Probe]:
+    """The probes with these ids less those skipped, in their own order; a number alone (T3) means all of it.
+
+    ValueError for a name that no probe has, and when nothing is left.
+    """
+    known = {probe.id for probe in PROBES} | {probe.number for probe in PROBES}
+    skipped = skipped or []
+    unknown = [name for name in (*wanted, *skipped) if name not in known]
     if unknown:
         raise ValueError(f"unknown probes: {', '.join(unknown)} (known: {', '.join(probe.id for probe in PROBES)})")
-    return [probe for probe in PROBES if not wanted or {probe.id, probe.id.partition("-")[0]} & set(wanted)]
-
-
-def _user(text: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "content": text}]
-
-
-def _word(rng: random.Random, shortest: int = 3, longest: int = 6) -> str:
-    return "".join(rng.choices(string.ascii_lowercase + string.digits, k=rng.randint(shortest, longest)))
-
-
-def _path(rng: random.Random) -> str:
-    folders = [rng.choice(("srv", "home", "opt", "var", "data", "tmp", "mnt"))]
-    folders += [_word(rng) for _folder in range(rng.randint(1, 3))]
-    name = rng.choice(("notes", "report", "config", "main", "todo", "log", "index"))
-    return f"/{'/'.join(folders)}/{name}-{rng.randint(10000, 99999)}.{rng.choice(('txt', 'md', 'py', 'json', 'log'))}"
-
-
-def _command(rng: random.Random) -> str:
-    folder = f"/{rng.choice(('srv', 'var', 'opt', 'home'))}/{_word(rng)}"
-    number = rng.randint(2, 99)
-    return rng.choice(
-        (
-            f"ls -la {folder} | head -n {number}",
-            f"grep -rn {_word(rng)} {folder} | tail -n {number}",
-            f"wc -l {_path(rng)}",
-            f"find {folder} -mtime -{number} -type f",
-            f"cd {folder} && ls -t | head -n {number}",
-        )
-    )
-
-
-def _read_call(rng: random.Random) -> ExpectedCall:
-    return ExpectedCall("read", {"filePath": _path(rng)})
-
-
-def _draw_read(rng: random.Random) -> Case:
-    call = _read_call(rng)
-    return Case(_user(f"Read the file {call.arguments['filePath']}."), calls=(call,))
-
-
-def _draw_bash(rng: random.Random) -> Case:
-    call = ExpectedCall("bash", {"command": _command(rng)}, free=frozenset({"description"}))
-    return Case(_user(f"Run the command: {call.arguments['command']}"), calls=(call,))
-
-
-def _draw_parallel(rng: random.Random) -> Case:
-    first, second = _read_call(rng), _read_call(rng)
-    text = f"Read the files {first.arguments['filePath']} and {second.arguments['filePath']}."
-    return Case(_user(text), calls=(first, second))
-
-
-def _draw_result(rng: random.Random) -> Case:
-    call = _read_call(rng)
-    word = rng.choice(("kestrel", "lantern", "harbor", "walnut", "meadow", "copper", "violet", "anchor", "pepper"))
-    code = f"{rng.randint(10000, 99999)}-{word}"
-    # Nine letters and digits: the only form of an id that every template takes (Mistral's refuses others).
-    call_id = "".join(rng.choices(string.ascii_letters + string.digits, k=9))
-    function = {"name": call.name, "arguments": json.dumps(call.arguments)}
-    history: list[dict[str, Any]] = [
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": call_id, "type": "function", "function": function}],
-        },
-        {"role": "tool", "tool_call_id": call_id, "content": f"The access code is {code}"},
-    ]
-    question = _user(f"Read the file {call.arguments['filePath']} and tell me what it says.")
-    return Case(question + history, contains=code)
-
-
-def _draw_enum(rng: random.Random) -> Case:
-    city = rng.choice(("Berlin", "Oslo", "Madrid", "Vienna", "Lisbon", "Dublin", "Nairobi", "Toronto", "Osaka", "Lima"))
-    unit = rng.choice(("celsius", "fahrenheit"))
-    call = ExpectedCall("get_weather", {"city": city, "unit": unit})
-    return Case(_user(f"What is the weather in {city} in {unit}?"), calls=(call,))
+    chosen = [probe for probe in PROBES if not wanted or {probe.id, probe.number} & set(wanted)]
+    chosen = [probe for probe in chosen if not {probe.id, probe.number} & set(skipped)]
+    if not chosen:
+        raise ValueError("every probe that was asked for is skipped")
+    return chosen
 
 
 PROBES: tuple[Probe, ...] = (
     Probe(
+        "T0-endpoint",
+        "the endpoint itself",
+        "The server is healthy, lists the model, and says its release, its context and its metrics.",
+        "everybody who operates or monitors it",
+        CONTRACT,
+        draws.small_talk,
+        frozenset(),
+        ways.endpoint,
+        "healthy, and the model is listed",
+        about_itself=True,
+    ),
+    Probe(
         "T1-chat",
         "plain chat answers",
         "The endpoint generates text at all, and does not make calls up when it is offered no tools.",
-        lambda rng: Case(_user("Say hello."), tools=()),
+        "every client",
+        BEHAVIOURAL,
+        draws.small_talk,
         frozenset(),
+    ),
+    Probe(
+        "T1-unknown-model",
+        "a wrong model is refused",
+        "A request for a model that is not served is refused with an error object that clients can show.",
+        "users with a typing error in their configuration",
+        CONTRACT,
+        draws.small_talk,
+        frozenset(),
+        ways.unknown_model,
+        "HTTP 404 with an error object",
     ),
     Probe(
         "T2-no-tool",
         "tools offered, none needed",
-        "An agent can talk with its user: the model answers without a call where no tool helps.",
-        lambda rng: Case(_user("Tell me a joke.")),
+        "The model answers in text where no tool helps.",
+        "agents that talk with their users",
+        BEHAVIOURAL,
+        draws.joke,
     ),
     Probe(
         "T3-read",
         "one call, a path copied",
-        "A coding agent can read a file: the right tool with exactly the path it was told.",
-        _draw_read,
+        "The right tool is called with exactly the path it was told.",
+        "coding agents that read files",
+        BEHAVIOURAL,
+        draws.read,
     ),
     Probe(
         "T3-bash",
         "one call, a command copied",
-        "A coding agent can run a command: free text arrives unchanged, pipes and all.",
-        _draw_bash,
+        "Free text arrives unchanged, pipes and all.",
+        "coding agents that run commands",
+        BEHAVIOURAL,
+        draws.bash,
     ),
     Probe(
         "T4-parallel",
         "two calls in one answer",
-        "Agents that call several tools at once lose none of the calls.",
-        _draw_parallel,
+        "None of several calls in one answer is lost.",
+        "agents that call several tools at once",
+        BEHAVIOURAL,
+        draws.two_reads,
         _AUTO | {"parallel"},
+    ),
+    Probe(
+        "T4-one-at-a-time",
+        "parallel calls switched off",
+        "With parallel_tool_calls=false at most one call arrives.",
+        "clients that handle one call at a time",
+        BEHAVIOURAL,
+        draws.one_of_two_reads,
+    ),
+    Probe(
+        "T5-named",
+        "a tool named by the client",
+        "tool_choice with a name gives that call, with the values asked for.",
+        "clients that extract data with a tool",
+        BEHAVIOURAL,
+        draws.named_read,
+        _NAMED,
+    ),
+    Probe(
+        "T5-enforced",
+        "named against the question",
+        "A named tool is called although nothing in the question suggests it, with arguments that hold to its schema.",
+        "clients that rely on tool_choice",
+        CONTRACT,
+        draws.named_unit,
+        _NAMED,
+    ),
+    Probe(
+        "T6-required",
+        "a call required",
+        "tool_choice required gives the right call, with the values asked for.",
+        "agents whose every step is a call",
+        BEHAVIOURAL,
+        draws.required_read,
+        _REQUIRED,
+    ),
+    Probe(
+        "T6-enforced",
+        "required against the question",
+        "A call is made although nothing in the question suggests it, with arguments that hold to its schema.",
+        "agents whose every step is a call",
+        CONTRACT,
+        draws.required_unit,
+        _REQUIRED,
+    ),
+    Probe(
+        "T7-none",
+        "calls forbidden",
+        "tool_choice none gives text, although the question asks for a call.",
+        "clients that want a summary at the end",
+        BEHAVIOURAL,
+        draws.forbidden_read,
+        _NONE,
     ),
     Probe(
         "T8-result",
         "a tool result is used",
-        "The second turn of every agent works: the template renders a call and its result, and the model uses it.",
-        _draw_result,
+        "The template renders a call and its result, and the model uses it.",
+        "every agent, from its second turn on",
+        BEHAVIOURAL,
+        draws.result,
+    ),
+    Probe(
+        "T8-two-results",
+        "two results are used",
+        "The template renders two calls of one answer and both results.",
+        "agents that call several tools at once",
+        BEHAVIOURAL,
+        draws.two_results,
+        _AUTO | {"parallel"},
     ),
     Probe(
         "T9-enum",
         "two arguments, one an enum",
         "Several arguments arrive complete, and a fixed choice stays within its values.",
-        _draw_enum,
+        "tools with more than one argument",
+        BEHAVIOURAL,
+        draws.weather,
+    ),
+    Probe(
+        "T9-text",
+        "text beyond ASCII",
+        "Characters of several bytes arrive unharmed, although a stream may cut between their bytes.",
+        "everybody who does not write English only",
+        BEHAVIOURAL,
+        draws.write,
+    ),
+    Probe(
+        "T9-nested",
+        "every JSON type, nested",
+        "Objects in objects, lists, numbers, booleans, null and text that needs escapes arrive as the schema has them.",
+        "tools with structured arguments",
+        BEHAVIOURAL,
+        draws.nested,
+        _NAMED | {"nested_arguments"},
     ),
     Probe(
         "T10-no-arguments",
         "a tool without arguments",
-        "Tools without parameters arrive with {} as arguments, which clients can parse, streamed too.",
-        lambda rng: Case(_user("What time is it now?"), calls=(ExpectedCall("current_time", {}),)),
+        "The arguments arrive as {}, which clients can parse, streamed too.",
+        "tools without parameters",
+        BEHAVIOURAL,
+        draws.time,
+    ),
+    Probe(
+        "T11-cut",
+        "a call cut by max_tokens",
+        "A call that is cut cannot be taken for a whole one.",
+        "agents, which would otherwise act on half a path",
+        BEHAVIOURAL,
+        draws.read,
+        ask=ways.cut_off,
+        expects="finish_reason length (tool_calls up to vLLM 0.30), and no call that looks whole",
+    ),
+    Probe(
+        "T12-text-and-call",
+        "text beside a call",
+        "Text and call are told apart, and nothing of the call is left in the text.",
+        "agents that explain what they do",
+        BEHAVIOURAL,
+        draws.explained_read,
+    ),
+    Probe(
+        "T13-concurrent",
+        "eight calls at once",
+        "Requests do not disturb each other in the server's parser.",
+        "servers with more than one user or agent",
+        BEHAVIOURAL,
+        draws.read,
+        ask=ways.at_once,
+        expects="each request gets its own call",
+        cases=8,
+    ),
+    Probe(
+        "T14-many-tools",
+        "one call out of twenty tools",
+        "The right tool is found among as many as agents offer.",
+        "agents with extensions (MCP)",
+        BEHAVIOURAL,
+        draws.read_among_many,
+    ),
+    Probe(
+        "T15-own-id",
+        "a call and its result",
+        "The server takes back the call that it made, with the id it gave, and answers with the result.",
+        "every agent, from its second turn on",
+        BEHAVIOURAL,
+        draws.read_with_code,
+        ask=ways.own_id,
+        expects="the call, and when it is replayed with a result, text that contains the result",
+    ),
+    Probe(
+        "T16-template",
+        "tools reach the prompt",
+        "The chat template renders the tools: the prompt has more tokens with them than without.",
+        "everybody, for else no call will ever come",
+        CONTRACT,
+        draws.joke_among_many,
+        ask=ways.prompt_with_tools,
+        expects="more prompt tokens with tools than without",
+    ),
+    Probe(
+        "T17-limits",
+        "max_tokens at the context",
+        "A max_tokens that does not fit is clamped or refused, as the release has it.",
+        "clients without limits in their configuration",
+        CONTRACT,
+        draws.small_talk,
+        frozenset(),
+        ways.large_max_tokens,
+        "clamped or HTTP 400, as the release has it",
+    ),
+    Probe(
+        "T17-full",
+        "a prompt up to the limit",
+        "A prompt of the whole context less the output still gets an answer.",
+        "agents in long sessions",
+        CONTRACT,
+        draws.small_talk,
+        frozenset(),
+        ways.filled_context,
+        "an answer",
+    ),
+    Probe(
+        "T17-overflow",
+        "a prompt beyond the limit",
+        "A prompt that is too long is refused with a message that names the limit, and not cut silently.",
+        "agents, which then compact their history",
+        CONTRACT,
+        draws.small_talk,
+        frozenset(),
+        ways.overfilled_context,
+        "HTTP 400 that names the context",
+    ),
+    Probe(
+        "T18-access",
+        "nobody without the key",
+        "Without the key nothing answers, neither to a crafted Host header (CVE-2026-48746) nor beside /v1.",
+        "owners of the server",
+        CONTRACT,
+        draws.small_talk,
+        frozenset(),
+        ways.access,
+        "HTTP 401 without the key",
     ),
 )

@@ -2,37 +2,67 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts the probes to an endpoint, each in one piece and streamed, and keeps what came back."""
+"""Puts the probes to an endpoint, some at a time, and reaches a verdict on each."""
 
 from __future__ import annotations
 
+import math
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils import tool_call_judge as judging
-from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ChatReply
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state import EndpointState, look
 from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
+from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Expectations
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import (
+    Answer,
+    Answers,
+    Exam,
+    NothingToProveError,
+    hopeless,
+)
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_case import Case
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED, Finding
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_probes import Case, Probe, select
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_probes import CONTRACT, Probe, select
 
-EXCERPT_CHARACTERS = 600
 # After that many requests without an answer in time, the rest would only cost more time.
 TIMEOUTS_ENDURED = 2
 
 
 @dataclass
 class Options:
-    """How to check. ``capabilities`` come from a profile; what it does not mention is expected to work."""
+    """How to check. What the profile does not mention is expected to work.
+
+    A behavioural probe passes when, of at most ``tries`` attempts with other values each, the share ``pass_rate``
+    is right; it stops as soon as that is certain.
+    """
 
     model: str | None = None
     probes: list[str] = field(default_factory=list)
+    skip: list[str] = field(default_factory=list)
     tries: int = 2
+    pass_rate: float = 0.5
+    concurrency: int = 2
     max_tokens: int = 512
     seed: int = 0
-    capabilities: dict[str, Any] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def capabilities(self) -> dict[str, Any]:
+        """What the profile says that the model can do."""
+        return self.profile.get("capabilities") or {}
+
+    def attempts(self, probe: Probe) -> tuple[int, int]:
+        """How often the probe may be put, and how often it must come out right."""
+        if probe.kind == CONTRACT:
+            return 1, 1
+        flaky = self.capabilities.get("flaky") or {}
+        known = flaky.get(probe.id) or flaky.get(probe.number) or {}
+        tries = known.get("tries", self.tries)
+        return tries, max(1, math.ceil(tries * known.get("pass_rate", self.pass_rate) - 1e-9))
 
     def reason_to_skip(self, probe: Probe) -> str | None:
         """Why this endpoint need not pass the probe."""
@@ -53,42 +83,6 @@ class Options:
 
 
 @dataclass
-class Answer:
-    """One request with what came of it: a reply or an error."""
-
-    request: dict[str, Any]
-    reply: ChatReply | None = None
-    error: EndpointError | None = None
-    findings: list[Finding] = field(default_factory=list)
-
-    def describe(self) -> str:
-        """In a few words."""
-        if self.reply is not None:
-            return judging.describe(self.reply)
-        return self.error.seen if self.error else "not asked"
-
-    def evidence(self) -> dict[str, Any]:
-        """What a person needs to judge for himself; tools by name only, they are the same for all probes."""
-        request = dict(self.request)
-        if "tools" in request:
-            request["tools"] = [tool["function"]["name"] for tool in request["tools"]]
-        evidence: dict[str, Any] = {"request": request, "response": None, "seconds": None}
-        if self.error is not None:
-            evidence["error"] = self.error.as_dict()
-        if (reply := self.reply) is not None:
-            evidence["seconds"] = round(reply.seconds, 3)
-            evidence["ttft"] = None if reply.ttft is None else round(reply.ttft, 3)
-            evidence["response"] = {
-                "content": reply.content[:EXCERPT_CHARACTERS],
-                "tool_calls": [call.as_dict() for call in reply.tool_calls],
-                "finish_reason": reply.finish_reason,
-                "usage": reply.usage,
-                "chunks": reply.chunk_count,
-            }
-        return evidence
-
-
-@dataclass
 class ProbeResult:
     """The verdict on one probe: pass, fail, warn, skip or inconclusive."""
 
@@ -96,9 +90,10 @@ class ProbeResult:
     verdict: str
     expected: str = ""
     observed: str = ""
-    answers: dict[str, Answer] = field(default_factory=dict)
+    answers: Answers = field(default_factory=dict)
     case: Case | None = None
     tries: int = 0
+    right: int = 0
 
     @property
     def findings(self) -> list[Finding]:
@@ -111,12 +106,15 @@ class ProbeResult:
             "id": self.probe.id,
             "title": self.probe.title,
             "proves": self.probe.proves,
+            "whom": self.probe.whom,
+            "kind": self.probe.kind,
             "verdict": self.verdict,
             "expected": self.expected,
             "observed": self.observed,
             "findings": [finding.as_dict() for finding in self.findings],
             "evidence": {mode: answer.evidence() for mode, answer in self.answers.items()},
             "tries": self.tries,
+            "right": self.right,
         }
 
 
@@ -142,13 +140,14 @@ class Outcome:
         return not counts["fail"] and not counts["inconclusive"] and counts["pass"] + counts["warn"] > 0
 
     def answers(self, mode: str | None = None) -> list[Answer]:
-        """All answers, or those of one way of asking."""
-        every = (pair for result in self.results for pair in result.answers.items())
-        return [answer for asked, answer in every if mode in (None, asked)]
+        """All answers to chat requests, or those of one mode."""
+        every = (answer for result in self.results for answer in result.answers.values())
+        return [answer for answer in every if (answer.mode if mode is None else answer.mode == mode)]
 
     def errors(self) -> list[EndpointError]:
         """Every request that failed, in order."""
-        errors = [answer.error for answer in self.answers() if answer.error is not None]
+        every = (answer for result in self.results for answer in result.answers.values())
+        errors = [answer.error for answer in every if answer.error is not None]
         if self.blocked is not None and self.blocked not in errors:
             errors.append(self.blocked)
         return errors
@@ -160,75 +159,91 @@ class Outcome:
 
 def run(client: OpenAIClient, options: Options) -> Outcome:
     """Ask everything. Raises ValueError for unknown probes; whatever the endpoint does ends up in the outcome."""
-    probes = select(options.probes)
+    probes = select(options.probes, options.skip)
     outcome = Outcome(look(client), options)
     outcome.model = options.model or next(iter(outcome.state.served), None)
     if not outcome.state.reachable or outcome.model is None:
         outcome.blocked = outcome.state.error or _no_model(client)
-    timeouts = 0
-    for probe in probes:
-        if reason := options.reason_to_skip(probe):
-            outcome.results.append(ProbeResult(probe, "skip", observed=reason))
-            continue
-        if outcome.blocked is not None or outcome.model is None:
-            seen = f"not asked: {outcome.blocked.seen if outcome.blocked else 'no model'}"
-            outcome.results.append(ProbeResult(probe, "inconclusive", observed=seen))
-            continue
-        result = _put(client, probe, options, outcome.model)
-        outcome.results.append(result)
-        for error in (answer.error for answer in result.answers.values() if answer.error):
-            timeouts += error.kind == "timeout"
-            if _hopeless(error) or timeouts >= TIMEOUTS_ENDURED:
-                outcome.blocked = error
+    examination = _Examination(client, outcome)
+    # The first probes find out whether it makes sense to ask on; after them several can be put at a time.
+    first = next((number for number, probe in enumerate(probes, 1) if not probe.about_itself), len(probes))
+    outcome.results = [examination.put(probe) for probe in probes[:first]]
+    with ThreadPoolExecutor(options.concurrency) as pool:
+        outcome.results += pool.map(examination.put, probes[first:])
     return outcome
 
 
-def _put(client: OpenAIClient, probe: Probe, options: Options, model: str) -> ProbeResult:
-    attempt = 0
-    while True:
-        attempt += 1
-        case = probe.case(options.seed, attempt)
-        answers = _ask(client, case, options, model)
-        result = ProbeResult(probe, "pass", case.expected(), _observed(answers), answers, case, attempt)
-        failures = [finding for finding in result.findings if not finding.warning]
-        if failures and attempt < options.tries and all(finding.behavioural for finding in failures):
-            continue
-        if failures:
-            result.verdict = "fail"
-        elif result.findings:
-            result.verdict = "warn"
+class _Examination:
+    """Puts probes, from several threads, until the endpoint has shown that no answer will come."""
+
+    def __init__(self, client: OpenAIClient, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._options = options = outcome.options
+        self._exam = Exam(
+            client,
+            outcome.state,
+            outcome.model or "",
+            options.seed,
+            options.max_tokens,
+            options.modes,
+            Expectations(outcome.state.version),
+            options.profile,
+        )
+        self._lock = threading.Lock()
+        self._timeouts = 0
+
+    def put(self, probe: Probe) -> ProbeResult:
+        """The verdict on one probe."""
+        if reason := self._options.reason_to_skip(probe):
+            return ProbeResult(probe, "skip", observed=reason)
+        blocked = self._outcome.blocked
+        if blocked is not None and not probe.about_itself:
+            return ProbeResult(probe, "inconclusive", observed=f"not asked: {blocked.seen}")
+        try:
+            result = self._tried(probe)
+        except NothingToProveError as reason:
+            return ProbeResult(probe, "skip", observed=str(reason))
+        self._note_errors(result)
         return result
 
+    def _tried(self, probe: Probe) -> ProbeResult:
+        tries, needed = self._options.attempts(probe)
+        right = attempt = 0
+        while True:
+            attempt += 1
+            result = self._attempt(probe, attempt)
+            failures = [finding for finding in result.findings if not finding.warning]
+            right += not failures
+            result.right = right
+            if failures and not (probe.kind != CONTRACT and all(finding.behavioural for finding in failures)):
+                result.verdict = "fail"
+            elif right >= needed:
+                result.verdict = "warn" if result.findings else "pass"
+            elif attempt - right > tries - needed:
+                result.verdict = "fail"
+            else:
+                continue
+            return result
 
-def _ask(client: OpenAIClient, case: Case, options: Options, model: str) -> dict[str, Answer]:
-    answers: dict[str, Answer] = {}
-    for mode in options.modes:
-        answer = Answer(case.request(model, options.seed, options.max_tokens, stream=mode == STREAMED))
-        answers[mode] = answer
-        try:
-            answer.reply = client.chat(answer.request)
-            answer.findings = judging.judge(answer.reply, case, mode)
-        except EndpointError as error:
-            answer.error = error
-            answer.findings = judging.judge_error(error, mode)
-            if _hopeless(error):
-                return answers
-    plain, streamed = (answers[mode].reply if mode in answers else None for mode in (PLAIN, STREAMED))
-    if plain is not None and streamed is not None:
-        answers[STREAMED].findings += judging.compare(plain, streamed, case)
-    return answers
+    def _attempt(self, probe: Probe, attempt: int) -> ProbeResult:
+        cases = probe.drawn(self._options.seed, attempt)
+        answers = probe.ask(self._exam, cases)
+        expected = probe.expects or cases[0].expected()
+        return ProbeResult(probe, "fail", expected, _observed(answers), answers, cases[0], attempt)
+
+    def _note_errors(self, result: ProbeResult) -> None:
+        for error in (answer.error for answer in result.answers.values() if answer.error):
+            with self._lock:
+                self._timeouts += error.kind == "timeout"
+                if hopeless(error) or self._timeouts >= TIMEOUTS_ENDURED:
+                    self._outcome.blocked = self._outcome.blocked or error
 
 
-def _observed(answers: dict[str, Answer]) -> str:
-    told = {mode: answer.describe() for mode, answer in answers.items()}
-    if len(told) > 1 and len(set(told.values())) == 1:
+def _observed(answers: Answers) -> str:
+    told = {name: answer.describe() for name, answer in answers.items()}
+    if set(told) == {PLAIN, STREAMED} and len(set(told.values())) == 1:
         return f"plain and streamed: {told[PLAIN]}"
-    return "; ".join(f"{mode}: {text}" for mode, text in told.items())
-
-
-def _hopeless(error: EndpointError) -> bool:
-    """Whether every further request would fail in the same way."""
-    return error.kind in ("unreachable", "tls", "config") or error.status in (401, 403, 404)
+    return "; ".join(f"{name}: {text}" for name, text in told.items())
 
 
 def _no_model(client: OpenAIClient) -> EndpointError:

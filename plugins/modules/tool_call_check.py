@@ -10,10 +10,14 @@ module: tool_call_check
 short_description: Prove that tool calls arrive from an OpenAI-compatible endpoint
 version_added: 0.1.0
 description:
-  - Puts questions with random values to a model that is being served, each in one piece and streamed, and judges the
-    C(tool_calls) that come back as a client sees them. The name must be known, the arguments must be JSON, conform to
-    the tool's schema and be exactly those asked for, C(finish_reason) must be right, nothing of the call may be left in
-    the text, and the streamed answer must make the same calls as the plain one.
+  - Puts questions with random values to a model that is being served, most of them in one piece and streamed, and
+    judges the C(tool_calls) that come back as a client sees them. The name must be known, the arguments must be JSON,
+    conform to the tool's schema and be exactly those asked for, C(finish_reason) must be right, nothing of the call may
+    be left in the text, and the streamed answer must make the same calls as the plain one.
+  - Also checked are C(tool_choice) in all its forms, whole turns with results, calls that C(max_tokens) cuts, calls at
+    the same moment, the chat template, the limits of the context, and access without the key.
+  - What a release of vLLM is expected to do goes by the version that it reports; a server that reports none may do what
+    any known release does.
   - When a probe fails, the module fails, says what was seen, and names the cause and the fix where it knows them.
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
@@ -28,31 +32,68 @@ options:
     type: str
   profile:
     description:
-      - A profile of this collection. Only its key C(capabilities) is looked at here.
-      - With C(parallel=false) the probe for two calls in one answer is skipped, with C(streaming=false) nothing is
-        asked for as a stream, and with a list C(tool_choice) that lacks C(auto) every probe that offers tools is
-        skipped.
+      - A profile of this collection, as its lookup P(toolserve.gpunode.profile#lookup) returns it. Its keys
+        C(capabilities), C(context) and C(tool_calls.parser) are looked at here.
+      - With C(capabilities.parallel=false) the probes for two calls in one answer are skipped, with
+        C(capabilities.nested_arguments=false) the one for structured arguments, with C(capabilities.streaming=false)
+        nothing is asked for as a stream, and the probes for values that a list C(capabilities.tool_choice) lacks are
+        skipped; without V(auto) that is every probe that leaves the choice to the model.
+      - C(capabilities.flaky) holds, by probe, C(tries) and C(pass_rate) for what this model is known not to do each
+        time.
+      - C(context.maximum) and C(context.output) say how long a prompt clients may send.
       - Without a profile everything is expected to work.
     type: dict
   probes:
     description:
-      - The probes to run. A number without a name, such as V(T3), means all probes with that number.
+      - The probes to run, such as V(T3-read). A number without a name, such as V(T3), means all probes with that
+        number.
       - By default all of them.
-      - V(T1-chat) is plain chat without tools.
+      - V(T0-endpoint) looks at health, version, models and metrics.
+      - V(T1-chat) is plain chat without tools, V(T1-unknown-model) asks for a model that is not served.
       - V(T2-no-tool) offers tools to a question that needs none.
       - V(T3-read) and V(T3-bash) ask for one call with a path or a command copied exactly.
-      - V(T4-parallel) asks for two calls in one answer.
-      - V(T8-result) hands over a tool's result and expects an answer that uses it.
-      - V(T9-enum) asks for two arguments, one of them out of a fixed choice.
+      - V(T4-parallel) asks for two calls in one answer, V(T4-one-at-a-time) does with C(parallel_tool_calls=false).
+      - V(T5-named) and V(T5-enforced) name the tool to call, V(T6-required) and V(T6-enforced) require a call, and
+        V(T7-none) forbids it; the enforced ones put a question that needs no call.
+      - V(T8-result) and V(T8-two-results) hand over results of tools and expect an answer that uses them.
+      - V(T9-enum) asks for two arguments, one of them out of a fixed choice, V(T9-text) for text that is not ASCII,
+        V(T9-nested) for every type of JSON.
       - V(T10-no-arguments) asks for a tool without arguments.
+      - V(T11-cut) lets C(max_tokens) cut a call.
+      - V(T12-text-and-call) asks for text before a call.
+      - V(T13-concurrent) asks for eight calls at once.
+      - V(T14-many-tools) offers twenty tools.
+      - V(T15-own-id) replays the server's own call with a result.
+      - V(T16-template) compares the length of the prompt with tools and without.
+      - V(T17-limits), V(T17-full) and V(T17-overflow) try the limits of the context.
+      - V(T18-access) asks without the key.
+    type: list
+    elements: str
+    default: []
+  skip:
+    description:
+      - Probes to leave out, named as in O(probes).
     type: list
     elements: str
     default: []
   tries:
     description:
-      - How often a question may be put, each time with other values, when the model merely chose or copied badly.
+      - How often a behavioural probe may be put, each time with other values. It ends as soon as its verdict is
+        certain.
       - A broken contract is final at once. That is markup left in the text, arguments that are no JSON, a tool that
         does not exist, a stream that differs from the plain answer, and the like.
+    type: int
+    default: 2
+  pass_rate:
+    description:
+      - The share of O(tries) that must be right for a behavioural probe to pass, more than 0 and at most 1.
+      - With the defaults one of two must be right. A strict check is O(tries=10) with O(pass_rate=0.9).
+    type: float
+    default: 0.5
+  concurrency:
+    description:
+      - How many probes are put at a time. More is faster and loads the server more.
+      - V(T13-concurrent) has eight requests under way by itself.
     type: int
     default: 2
   timeout:
@@ -72,7 +113,8 @@ options:
     type: int
 notes:
   - Needs Python 3.10 or later on the target, and nothing else.
-  - Generates some hundred tokens. On a busy server it takes its turn like every other client.
+  - Puts about 60 requests of some 50 tokens each, and one with a prompt as long as the context, though of no more than
+    32768 tokens; O(skip=[T17-full]) spares that. On a busy server it takes its turn like every other client.
 seealso:
   - module: toolserve.gpunode.wait_for_endpoint
   - module: toolserve.gpunode.endpoint_info
@@ -100,6 +142,12 @@ EXAMPLES = r"""
         parallel: false
   delegate_to: localhost
 
+- name: Be strict about what the model chooses, and look at calls only
+  toolserve.gpunode.tool_call_check:
+    tries: 10
+    pass_rate: 0.9
+    skip: [T0, T17, T18]
+
 - name: Repeat one probe with the values of an earlier run
   toolserve.gpunode.tool_call_check:
     probes: [T3-read]
@@ -108,7 +156,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 passed:
-  description: Whether all probes passed that were not skipped.
+  description: Whether all probes passed that were not skipped, and at least one did.
   type: bool
   returned: always
   sample: true
@@ -128,7 +176,17 @@ probes:
       type: str
       returned: always
     proves:
-      description: What a pass proves, and for whom.
+      description: What a pass proves.
+      type: str
+      returned: always
+    whom:
+      description: Who needs it.
+      type: str
+      returned: always
+    kind:
+      description:
+        - V(contract) judges what the server guarantees, whatever the model is like; V(behavioural) also judges what the
+          model chooses and copies.
       type: str
       returned: always
     verdict:
@@ -145,21 +203,27 @@ probes:
       returned: always
     findings:
       description:
-        - What is wrong with it, each with C(class), C(message), C(detail), C(mode) (V(plain) or V(streamed)) and
-          C(severity) (V(fail) or V(warn)).
+        - What is wrong with it, each with C(class), C(message), C(detail), C(mode) (V(plain), V(streamed), or empty
+          for what is no chat) and C(severity) (V(fail) or V(warn)).
         - The classes are V(InvalidJson), V(UnknownName), V(SchemaMismatch), V(MarkupLeak), V(MissingToolCalls),
           V(StreamMismatch), V(WrongFinishReason), V(UnexpectedCalls), V(WrongArguments), V(WrongAnswer),
-          V(ProtocolError) and V(RequestFailed).
+          V(ChoiceIgnored), V(TruncatedCall), V(ConcurrencyFault), V(BadToolId), V(ToolsNotRendered),
+          V(ContextMismatch), V(Unprotected), V(NotHealthy), V(ProtocolError) and V(RequestFailed).
       type: list
       elements: dict
       returned: always
     evidence:
       description:
-        - For C(plain) and C(streamed) the request (tools by name), the response and how many seconds it took.
+        - For each request by name, mostly C(plain) and C(streamed), the request (tools by name), the response and how
+          many seconds it took.
       type: dict
       returned: always
     tries:
-      description: How often the question was put.
+      description: How often the question was put; the evidence is that of the last time.
+      type: int
+      returned: always
+    right:
+      description: How often the answer was right.
       type: int
       returned: always
 causes:
@@ -225,7 +289,10 @@ def main() -> None:
             "model": {"type": "str"},
             "profile": {"type": "dict"},
             "probes": {"type": "list", "elements": "str", "default": []},
+            "skip": {"type": "list", "elements": "str", "default": []},
             "tries": {"type": "int", "default": 2},
+            "pass_rate": {"type": "float", "default": 0.5},
+            "concurrency": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 120.0},
             "max_tokens": {"type": "int", "default": 512, "no_log": False},  # not that kind of token
             "seed": {"type": "int"},
@@ -233,16 +300,21 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    for name in ("tries", "timeout", "max_tokens"):
+    for name in ("tries", "pass_rate", "concurrency", "timeout", "max_tokens"):
         if params[name] <= 0:
             module.fail_json(msg=f"{name} is {params[name]} and must be more than 0.")
+    if params["pass_rate"] > 1:
+        module.fail_json(msg=f"pass_rate is {params['pass_rate']} and must be at most 1, which is every try.")
     options = Options(
         model=params["model"],
         probes=params["probes"],
+        skip=params["skip"],
         tries=params["tries"],
+        pass_rate=params["pass_rate"],
+        concurrency=params["concurrency"],
         max_tokens=params["max_tokens"],
         seed=secrets.randbelow(2**31) if params["seed"] is None else params["seed"],
-        capabilities=(params["profile"] or {}).get("capabilities") or {},
+        profile=params["profile"] or {},
     )
     try:
         outcome = run(client_for(params, timeout=params["timeout"]), options)

@@ -54,18 +54,37 @@ Spoiler = Callable[[Request, Answer], "Answer | Refusal"]
 
 def right_answer(request: Request) -> Answer:
     """The answer that every probe wants."""
-    last = request["messages"][-1]
-    text = last["content"]
-    if last["role"] == "tool":
-        return Answer(f"It says: {text}.")
+    answer = _natural_answer(request)
+    choice = request.get("tool_choice")
+    if choice == "none":
+        return Answer("I would have to read that file first.")
+    if choice not in (None, "auto", "required"):
+        return replace(answer, calls=(_named_call(choice["function"]["name"], request),), finish_reason="stop")
+    if choice == "required" and not answer.calls:
+        return Answer(calls=(_named_call(request["tools"][0]["function"]["name"], request),))
+    if request.get("parallel_tool_calls") is False:
+        return replace(answer, calls=answer.calls[:1])
+    return answer
+
+
+def _natural_answer(request: Request) -> Answer:
+    messages = request["messages"]
+    if messages[-1]["role"] == "tool":
+        results = [message["content"] for message in messages if message["role"] == "tool"]
+        return Answer(f"It says: {' '.join(results)}.")
+    text = messages[-1]["content"]
     if not request.get("tools"):
         return Answer("Hello, wörld!")
     if found := re.fullmatch(r"Read the file (\S+)\.", text):
         return Answer(calls=(_call("read", filePath=found[1]),))
+    if found := re.fullmatch(r"Explain what you do, then read the file (\S+)\.", text):
+        return Answer(f"I will read {found[1]}.", calls=(_call("read", filePath=found[1]),))
     if found := re.fullmatch(r"Read the files (\S+) and (\S+)\.", text):
         return Answer(calls=(_call("read", filePath=found[1]), _call("read", filePath=found[2])))
     if found := re.fullmatch(r"Run the command: (.+)", text):
         return Answer(calls=(_call("bash", command=found[1], description="Runs it"),))
+    if found := re.fullmatch(r"Write (.+) to the file (\S+)\.", text):
+        return Answer(calls=(_call("write", filePath=found[2], content=found[1]),))
     if found := re.fullmatch(r"What is the weather in (\w+) in (\w+)\?", text):
         return Answer(calls=(_call("get_weather", city=found[1], unit=found[2]),))
     if text == "What time is it now?":
@@ -73,8 +92,32 @@ def right_answer(request: Request) -> Answer:
     return Answer("Why did the function return early? It had a date.")
 
 
+def _named_call(name: str, request: Request) -> tuple[str, str]:
+    """What a server makes that enforces tool_choice."""
+    text = request["messages"][-1]["content"]
+    if name == "configure":
+        return name, text.partition("arguments: ")[2]
+    for call in _natural_answer(request).calls:
+        if call[0] == name:
+            return call
+    return _call(name, unit="celsius")
+
+
 def _call(tool: str, /, **arguments: str) -> tuple[str, str]:
     return tool, json.dumps(arguments)
+
+
+def cut(answer: Answer, max_tokens: int, *, stream: bool) -> Answer:
+    """What vLLM 0.32 with the parser qwen_tools makes of an answer that max_tokens ends."""
+    share = max_tokens / answer.completion_tokens
+    rest = {"completion_tokens": max_tokens, "finish_reason": "length"}
+    if not answer.calls:
+        return replace(answer, content=(answer.content or "")[: max_tokens * 5], **rest)
+    name, arguments = answer.calls[0]
+    arguments = arguments[: int(len(arguments) * share)]
+    if stream:
+        return replace(answer, calls=((name, arguments),), **rest)
+    return Answer(f'<tools>{{"name": "{name}", "arguments": {arguments}', **rest)
 
 
 def completion(answer: Answer, usage: dict[str, int]) -> dict[str, Any]:
@@ -150,6 +193,10 @@ class FakeEndpoint:
     )
     pages: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)  # path -> status, type, body
     tokens_per_tool: int = 40
+    metrics: bool = True
+    clamps: bool = True  # max_tokens to what the context leaves, as vLLM from 0.32 on; else it refuses
+    cuts_prompts: bool = False  # silently, as some servers do
+    host_opens: bool = False  # a crafted Host header gets past the key, as in vLLM up to 0.20
     seconds_per_chat: float = 0.0
     requests: list[Request] = field(default_factory=list)
     url: str = ""
@@ -159,11 +206,28 @@ class FakeEndpoint:
         time.sleep(self.seconds_per_chat)
         if request["model"] not in [model["id"] for model in self.models]:
             return Refusal(404, f"The model `{request['model']}` does not exist.")
+        if refusal := self._refusal(request):
+            return refusal
         answer = right_answer(request)
-        return self.spoil(request, answer) if self.spoil else answer
+        answer = self.spoil(request, answer) if self.spoil else answer
+        if isinstance(answer, Answer) and answer.completion_tokens > request.get("max_tokens", 512):
+            return cut(answer, request["max_tokens"], stream=request["stream"])
+        return answer
+
+    def _refusal(self, request: Request) -> Refusal | None:
+        context, prompt = self.models[0].get("max_model_len") or 2048, self.prompt_tokens(request)
+        output = request.get("max_tokens", 512)
+        too_long = prompt > context and not self.cuts_prompts
+        if too_long or output > context or (not self.clamps and prompt + output > context):
+            return Refusal(400, f"This model's maximum context length is {context} tokens.")
+        return None
+
+    def prompt_tokens(self, request: Request) -> int:
+        words = sum(len((message["content"] or "").split()) for message in request["messages"])
+        return 10 + words + self.tokens_per_tool * len(request.get("tools", []))
 
     def usage(self, request: Request, answer: Answer) -> dict[str, int]:
-        prompt = 10 + self.tokens_per_tool * len(request.get("tools", []))
+        prompt = self.prompt_tokens(request)
         completion_tokens = answer.completion_tokens
         return {
             "prompt_tokens": prompt,
@@ -213,8 +277,10 @@ class EndpointHandler(BaseHTTPRequestHandler):
             self._send(endpoint.health, "text/plain", b"")
         elif self.path == "/version" and endpoint.version:
             self._json(200, {"version": endpoint.version})
+        elif self.path == "/metrics" and endpoint.metrics:
+            self._send(200, "text/plain", b"vllm:num_requests_running 0\n")
         elif self.path == "/v1/models":
-            if self._authorised():
+            if (endpoint.host_opens and "?" in self.headers["Host"]) or self._authorised():
                 self._json(200, {"object": "list", "data": endpoint.models})
         else:
             self._json(404, {"detail": "Not Found"})

@@ -61,7 +61,7 @@ def test_streamed_is_the_same_as_plain_however_it_arrives(serve: Serve, packets:
     for one, other in zip(plain.tool_calls, streamed.tool_calls, strict=True):
         assert asdict(one) == asdict(other)
     assert [call.arguments for call in streamed.tool_calls] == ['{"filePath": "/a/b"}', '{"filePath": "/c/d"}']
-    assert plain.usage == streamed.usage and plain.tokens("prompt") == 50
+    assert plain.usage == streamed.usage and plain.tokens("prompt") == 56
     assert plain.finish_reasons == streamed.finish_reasons == ["tool_calls"]
     assert plain.role_count == streamed.role_count == 1
     assert plain.model == streamed.model == "pocket"

@@ -16,11 +16,13 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run im
 from ansible_collections.toolserve.gpunode.tests.unit.plugins import fake_endpoint as fake
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import Answer, FakeEndpoint
 
+BASIC = ("T1-chat", "T2-no-tool", "T3-read", "T3-bash", "T4-parallel", "T8-result", "T9-enum", "T10-no-arguments")
 Serve = Callable[..., FakeEndpoint]
 
 
 def told(endpoint: FakeEndpoint, **options: Any) -> tuple[str, str]:
-    outcome = run(OpenAIClient(endpoint.url, timeout=5), Options(**{"seed": 5, **options}))
+    chosen = {"seed": 5, "probes": list(BASIC), **options}
+    outcome = run(OpenAIClient(endpoint.url, timeout=5), Options(**chosen))
     built = report.build(outcome, diagnose(outcome))
     return report.as_text(built), report.as_markdown(built)
 
@@ -63,7 +65,7 @@ def test_every_verdict_has_its_word(serve: Serve) -> None:
             return fake.Refusal(404, "The model is gone.")
         return answer
 
-    text, _markdown = told(serve(spoil=spoil), capabilities={"parallel": False})
+    text, _markdown = told(serve(spoil=spoil), profile={"capabilities": {"parallel": False}}, concurrency=1)
     assert text.endswith("8 probes: 4 passed, 1 passed with a warning, 1 failed, 1 inconclusive, 1 skipped")
     assert "T4-parallel: the profile says that parallel is not supported" in text
     assert "T10-no-arguments: not asked: HTTP 404: The model is gone" in text
@@ -108,7 +110,7 @@ def test_a_bar_in_a_cell_does_not_break_the_table() -> None:
 
 
 def test_one_probe_is_one_probe(serve: Serve) -> None:
-    assert told(serve(), probes=["T9"])[0].endswith("\n1 probe: 1 passed")
+    assert told(serve(), probes=["T9-enum"])[0].endswith("\n1 probe: 1 passed")
 
 
 def test_nothing_there(dead_url: str) -> None:

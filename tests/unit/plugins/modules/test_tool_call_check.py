@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.toolserve.gpunode.plugins.module_utils import tool_call_probes
 from ansible_collections.toolserve.gpunode.plugins.modules import tool_call_check
 from ansible_collections.toolserve.gpunode.tests.unit.plugins import fake_endpoint as fake
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint
 
+PROBES = tool_call_probes.PROBES
 Serve = Callable[..., FakeEndpoint]
 Run = Callable[..., dict[str, Any]]
 RETURNED = {"passed", "probes", "causes", "server", "model", "seed", "summary", "summary_markdown"}
@@ -28,9 +30,9 @@ def test_a_pass(serve: Serve, run_module: Run, check_mode: bool) -> None:
     result = run_module(tool_call_check, base_url=serve().url, check_mode=check_mode)
     assert result.keys() >= RETURNED and not result.get("failed")
     assert result["passed"] is True and result["changed"] is False and result["causes"] == []
-    assert len(result["probes"]) == 8 and result["model"] == "pocket"
+    assert len(result["probes"]) == len(PROBES) and result["model"] == "pocket"
     assert result["server"]["version"] == "0.32.0"
-    assert result["summary"].endswith("8 probes: 8 passed")
+    assert result["summary"].endswith("29 probes: 28 passed, 1 skipped")
 
 
 def test_a_failure_returns_as_much_and_says_why(serve: Serve, run_module: Run) -> None:
@@ -39,17 +41,18 @@ def test_a_failure_returns_as_much_and_says_why(serve: Serve, run_module: Run) -
     assert result["msg"] == result["summary"]
     assert "<tools>" in result["causes"][0]["symptom"] and "qwen_tools" in result["causes"][0]["fix"]
     assert result["causes"][0]["confidence"] == "certain"
-    finding = result["probes"][2]["findings"][0]
+    finding = next(probe for probe in result["probes"] if probe["id"] == "T3-read")["findings"][0]
     assert (finding["class"], finding["severity"]) == ("MarkupLeak", "fail")
     assert finding["detail"].startswith("<tools>{")
 
 
 def test_the_seed_repeats_the_questions(serve: Serve, run_module: Run) -> None:
     endpoint = serve()
-    seed = run_module(tool_call_check, base_url=endpoint.url)["seed"]
-    run_module(tool_call_check, base_url=endpoint.url, seed=seed)
-    run_module(tool_call_check, base_url=endpoint.url)
-    first, again, other = (endpoint.requests[start : start + 16] for start in (0, 16, 32))
+    options = {"base_url": endpoint.url, "probes": ["T3", "T9"], "concurrency": 1}
+    seed = run_module(tool_call_check, **options)["seed"]
+    run_module(tool_call_check, **options, seed=seed)
+    run_module(tool_call_check, **options)
+    first, again, other = (endpoint.requests[start : start + 10] for start in (0, 10, 20))
     assert first == again != other
 
 
@@ -65,7 +68,11 @@ def test_the_profile_says_what_to_skip(serve: Serve, run_module: Run) -> None:
     profile = {"served_name": "x", "capabilities": {"parallel": False, "streaming": False}}
     endpoint = serve()
     result = run_module(tool_call_check, base_url=endpoint.url, profile=profile)
-    assert [probe["id"] for probe in result["probes"] if probe["verdict"] == "skip"] == ["T4-parallel"]
+    assert [probe["id"] for probe in result["probes"] if probe["verdict"] == "skip"] == [
+        "T4-parallel",
+        "T8-two-results",
+        "T18-access",
+    ]
     assert not any(request["stream"] for request in endpoint.requests)
 
 
@@ -80,7 +87,12 @@ def test_nothing_there_is_a_failure_with_a_report(dead_url: str, run_module: Run
     [
         ({"base_url": "nowhere"}, "base_url 'nowhere' is not usable"),
         ({"probes": ["T3", "T99"]}, "unknown probes: T99"),
+        ({"skip": ["T99"]}, "unknown probes: T99"),
+        ({"probes": ["T3"], "skip": ["T3"]}, "every probe that was asked for is skipped"),
         ({"tries": 0}, "tries is 0"),
+        ({"pass_rate": 0}, "pass_rate is 0"),
+        ({"pass_rate": 1.5}, "pass_rate is 1.5 and must be at most 1"),
+        ({"concurrency": 0}, "concurrency is 0"),
         ({"max_tokens": -1}, "max_tokens is -1"),
         ({"timeout": 0}, "timeout is 0"),
     ],
@@ -109,4 +121,4 @@ def test_as_ansible_runs_it(serve: Serve) -> None:
     done = subprocess.run([*command, "-a", options], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stderr
     result = json.loads(done.stdout)["plays"][0]["tasks"][0]["hosts"]["localhost"]
-    assert result["passed"] is False and result["msg"].endswith("3 probes: 1 passed, 2 failed")
+    assert result["passed"] is False and result["msg"].endswith("4 probes: 2 passed, 2 failed")
