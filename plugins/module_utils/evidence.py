@@ -27,6 +27,7 @@ def build(
     *,
     profile: Mapping[str, Any] | None = None,
     throughput: Mapping[str, Any] | None = None,
+    waiting: Mapping[str, Any] | None = None,
     gpu: Mapping[str, Any] | None = None,
     container: Mapping[str, Any] | None = None,
     image: Mapping[str, Any] | None = None,
@@ -37,6 +38,7 @@ def build(
     :param checked_at: when, in UTC, ISO 8601.
     :param tool_calls: what tool_call_check returned.
     :param throughput: what throughput_check returned, if it ran.
+    :param waiting: what wait_for_endpoint returned; why a server died stands there.
     :param gpu: what gpu_info returned, if it ran.
     :param container: ``docker inspect`` of the server's container, if it is known.
     :param image: ``docker inspect`` of its image.
@@ -46,7 +48,7 @@ def build(
         "schema_version": SCHEMA_VERSION,
         "host": host,
         "checked_at": checked_at,
-        "verdict": verdict(tool_calls, throughput),
+        "verdict": "fail" if _never_answered(waiting) else verdict(tool_calls, throughput),
         "endpoint": tool_calls.get("server"),
         "model": _model(tool_calls, profile or {}),
         "container": _container(container, image or {}) if container else None,
@@ -54,9 +56,15 @@ def build(
         "gpus": list((gpu or {}).get("gpus") or []),
         "tool_calls": _without_texts(tool_calls),
         "throughput": _without_texts(throughput) if throughput else None,
-        "causes": [*(tool_calls.get("causes") or []), *((throughput or {}).get("causes") or [])],
+        "causes": [
+            cause for result in (waiting, tool_calls, throughput) for cause in (result or {}).get("causes") or []
+        ],
     }
     return dict(_cleaned(document, [secret for secret in secrets if secret]))
+
+
+def _never_answered(waiting: Mapping[str, Any] | None) -> bool:
+    return waiting is not None and "models" not in waiting
 
 
 def verdict(tool_calls: Mapping[str, Any], throughput: Mapping[str, Any] | None) -> str:
