@@ -10,15 +10,15 @@ Both are made from one :class:`Report`, so that they cannot say different things
 from __future__ import annotations
 
 import json
-import textwrap
 from dataclasses import dataclass
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
+from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import WIDTH, printable, table, wrapped
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import Answer
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome, ProbeResult
 
-WIDTH = 100
 HEADINGS = ("probe", "what it checks", "plain", "streamed", "verdict")
 _SHOWN_CONTENT = 400
 _VERDICTS = (
@@ -61,41 +61,39 @@ def build(outcome: Outcome, causes: list[Cause]) -> Report:
 
 def as_text(report: Report) -> str:
     """At most 100 columns wide, without colours."""
-    lines = [*_wrapped(report.title), ""]
-    widths = [max(len(row[column]) for row in (HEADINGS, *report.rows)) for column in range(len(HEADINGS))]
-    for row in (HEADINGS, tuple("-" * width for width in widths), *report.rows):
-        lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    lines = [*wrapped(report.title), ""]
+    lines += table(HEADINGS, *report.rows)
     if report.exhibit:
         lines += ["", f"{report.exhibit_title}:"]
         for line in report.exhibit.split("\n"):
-            lines += _wrapped(line, "  ") if len(line) > WIDTH - 2 else [f"  {line}"]
+            lines += wrapped(line, "  ") if len(line) > WIDTH - 2 else [f"  {line}"]
     for cause in report.causes:
-        lines += ["", *_wrapped(cause.symptom, "What was seen: ")]
-        lines += _wrapped(f"{cause.cause} ({cause.confidence})", "Cause:         ")
-        lines += _wrapped(cause.fix, "Fix:           ")
+        lines += ["", *wrapped(cause.symptom, "What was seen: ")]
+        lines += wrapped(f"{cause.cause} ({cause.confidence})", "Cause:         ")
+        lines += wrapped(cause.fix, "Fix:           ")
     if report.notes:
-        lines += ["", "In detail:", *(line for note in report.notes for line in _wrapped(note, "- "))]
-    return _printable("\n".join([*lines, "", report.total]))
+        lines += ["", "In detail:", *(line for note in report.notes for line in wrapped(note, "- "))]
+    return printable("\n".join([*lines, "", report.total]))
 
 
 def as_markdown(report: Report) -> str:
     """The same as Markdown."""
-    lines = [f"## {_escaped(report.title)}", ""]
+    lines = [f"## {escaped(report.title)}", ""]
     for row in (HEADINGS, ("---",) * len(HEADINGS), *report.rows):
-        lines.append(f"| {' | '.join(_escaped(cell) for cell in row)} |")
+        lines.append(f"| {' | '.join(escaped(cell) for cell in row)} |")
     if report.exhibit:
         fence = "`" * 4  # what a model left in its text may hold three
-        lines += ["", f"{_escaped(report.exhibit_title)}:", "", fence, report.exhibit, fence]
+        lines += ["", f"{escaped(report.exhibit_title)}:", "", fence, report.exhibit, fence]
     for cause in report.causes:
         lines += [
             "",
-            f"- **What was seen:** {_escaped(cause.symptom)}",
-            f"- **Cause:** {_escaped(cause.cause)} ({cause.confidence})",
-            f"- **Fix:** {_escaped(cause.fix)}",
+            f"- **What was seen:** {escaped(cause.symptom)}",
+            f"- **Cause:** {escaped(cause.cause)} ({cause.confidence})",
+            f"- **Fix:** {escaped(cause.fix)}",
         ]
     if report.notes:
-        lines += ["", "In detail:", "", *(f"- {_escaped(note)}" for note in report.notes)]
-    return _printable("\n".join([*lines, "", f"**{report.total}**", ""]))
+        lines += ["", "In detail:", "", *(f"- {escaped(note)}" for note in report.notes)]
+    return printable("\n".join([*lines, "", f"**{report.total}**", ""]))
 
 
 def _row(result: ProbeResult) -> tuple[str, ...]:
@@ -158,20 +156,3 @@ def _total(outcome: Outcome) -> str:
     parts = [f"{counts[verdict]} {word}" for verdict, word in _VERDICTS if counts[verdict]]
     number = len(outcome.results)
     return f"{number} probe{'' if number == 1 else 's'}: {', '.join(parts)}"
-
-
-def _wrapped(text: str, label: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
-    ) or [label.rstrip()]
-
-
-def _printable(text: str) -> str:
-    """Without control characters: what a model writes must not steer the terminal."""
-    return "".join(one if one == "\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown shows as it is: server and model may have sent anything."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-    return text.replace("`", "\\`").replace("*", "\\*").replace("[", "\\[")

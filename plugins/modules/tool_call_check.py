@@ -275,10 +275,9 @@ summary_markdown:
 import secrets
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.toolserve.gpunode.plugins.module_utils import report
-from ansible_collections.toolserve.gpunode.plugins.module_utils.diagnosis import diagnose
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import ENDPOINT_OPTIONS, client_for
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_result import results
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Options, run
 
 
@@ -291,7 +290,7 @@ def main() -> None:
             "probes": {"type": "list", "elements": "str", "default": []},
             "skip": {"type": "list", "elements": "str", "default": []},
             "tries": {"type": "int", "default": 2},
-            "pass_rate": {"type": "float", "default": 0.5},
+            "pass_rate": {"type": "float", "default": 0.5, "no_log": False},  # nor that kind of pass
             "concurrency": {"type": "int", "default": 2},
             "timeout": {"type": "float", "default": 120.0},
             "max_tokens": {"type": "int", "default": 512, "no_log": False},  # not that kind of token
@@ -322,22 +321,10 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except ValueError as error:
         module.fail_json(msg=f"probes: {error}")
-    causes = diagnose(outcome)
-    told = report.build(outcome, causes)
-    summary = report.as_text(told)
-    results = {
-        "passed": outcome.passed,
-        "probes": [result.as_dict() for result in outcome.results],
-        "causes": [cause.as_dict() for cause in causes],
-        "server": outcome.state.as_dict(),
-        "model": outcome.model,
-        "seed": options.seed,
-        "summary": summary,
-        "summary_markdown": report.as_markdown(told),
-    }
+    returned = results(outcome)
     if not outcome.passed:
-        module.fail_json(msg=summary, **results)
-    module.exit_json(changed=False, **results)
+        module.fail_json(msg=returned["summary"], **returned)
+    module.exit_json(changed=False, **returned)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,22 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import jsonschema
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint
 
-COLLECTIONS = Path(__file__).parents[3] / "collections"
+REPOSITORY = Path(__file__).parents[3]
+COLLECTIONS = REPOSITORY / "collections"
+SCHEMA = REPOSITORY / "roles/verify/files/evidence.schema.json"
 
 
-def report(folder: Path, **settings: Any) -> dict[str, Any]:
-    """What the role writes into its report."""
+def verified(folder: Path, *, answers: bool = True, **settings: Any) -> tuple[int, dict[str, Any]]:
+    """The exit code of the play, and the evidence that it wrote into the folder."""
     playbook = folder / "play.yml"
-    with FakeEndpoint().serving() as endpoint:
-        variables = {"verify_base_url": endpoint.url, "verify_report_dir": str(folder), **settings}
+    with FakeEndpoint(api_key=settings.get("verify_api_key")).serving() as endpoint:
+        variables = {"verify_base_url": endpoint.url, "verify_report_dir": str(folder), "verify_throughput": False}
+        variables |= settings if answers else settings | {"verify_base_url": "http://127.0.0.1:9/v1"}
         play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
         playbook.write_text(json.dumps([{**play, "roles": ["toolserve.gpunode.verify"]}]))
         command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", str(playbook)]
@@ -31,9 +36,36 @@ def report(folder: Path, **settings: Any) -> dict[str, Any]:
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         }
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return dict(json.loads((folder / "localhost.json").read_text(encoding="utf-8")))
+    print(done.stdout, done.stderr)  # shown where a test fails
+    if not (folder / "localhost.json").exists():
+        return done.returncode, {}
+    evidence = json.loads((folder / "localhost.json").read_text(encoding="utf-8"))
+    jsonschema.validate(evidence, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    return done.returncode, dict(evidence)
 
 
 def test_a_seed_asks_the_same_again(tmp_path: Path) -> None:
-    assert report(tmp_path, verify_seed=7)["seed"] == 7
+    code, evidence = verified(tmp_path, verify_seed=7)
+    assert (code, evidence["tool_calls"]["seed"]) == (0, 7)
+
+
+def test_the_evidence_is_written_for_people_and_for_machines(tmp_path: Path) -> None:
+    secret = "canary-of-the-key"
+    code, evidence = verified(tmp_path, verify_api_key=secret, verify_textfile_dir=str(tmp_path))
+    assert (code, evidence["verdict"]) == (0, "pass")
+    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.name != "play.yml"}
+    assert set(written) == {"localhost.json", "localhost.junit.xml", "localhost.md", "toolserve_verify.prom"}
+    assert "# localhost: passed" in written["localhost.md"] and "| T3-read |" in written["localhost.md"]
+    assert ElementTree.fromstring(written["localhost.junit.xml"].partition("\n")[2]).find("testsuite") is not None
+    assert 'toolserve_verify_success{host="localhost"' in written["toolserve_verify.prom"]
+    assert secret not in "".join(written.values())
+
+
+def test_an_endpoint_that_never_answers_leaves_evidence_too(tmp_path: Path) -> None:
+    code, evidence = verified(tmp_path, answers=False, verify_wait_timeout_seconds=1)
+    assert (code, evidence["verdict"]) == (2, "fail")
+    assert "connection refused" in evidence["causes"][0]["symptom"]
+
+
+def test_a_timer_without_a_place_for_its_result_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    assert verified(tmp_path, verify_timer=True) == (2, {})

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The evidence for people: what was verified, then what each check has to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
+
+_VERDICTS = {
+    "pass": "passed",
+    "warn": "passed, with warnings",
+    "fail": "FAILED",
+    "inconclusive": "inconclusive: nothing has been proven either way",
+}
+
+
+def markdown(evidence: Mapping[str, Any], sections: Iterable[str]) -> str:
+    """A page.
+
+    :param sections: the ``summary_markdown`` of each check that ran; they begin with headings of the second level.
+    """
+    lines = [f"# {escaped(evidence['host'])}: {_VERDICTS[evidence['verdict']]}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {escaped(value)} |" for name, value in _facts(evidence) if value]
+    return "\n".join([*lines, "", *(f"{section.strip()}\n" for section in sections if section.strip())])
+
+
+def _facts(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
+    endpoint, model = evidence["endpoint"] or {}, evidence["model"]
+    container = evidence["container"] or {}
+    facts = [
+        ("checked", evidence["checked_at"]),
+        ("endpoint", str(endpoint.get("base_url") or "")),
+        ("server", f"vLLM {endpoint['version']}" if endpoint.get("version") else ""),
+        ("model", _model(model)),
+        ("image", str(container.get("image") or "")),
+        ("image digest", str(container.get("image_digest") or container.get("image_id") or "")),
+        *((name, value) for name, value in (container.get("files") or {}).items()),
+        ("driver", str(evidence["driver"] or "")),
+    ]
+    return facts + [(f"GPU {position}", _gpu(gpu)) for position, gpu in enumerate(evidence["gpus"])]
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    known = [model.get("served_name"), model.get("id")]
+    names = " = ".join(str(name) for name in dict.fromkeys(known) if name)
+    revision = model.get("revision")
+    return f"{names}, revision {revision}" if revision else names
+
+
+def _gpu(gpu: Mapping[str, Any]) -> str:
+    parts = [str(gpu.get("name") or "unknown")]
+    if memory := gpu.get("memory_total"):
+        parts.append(f"{memory / 2**30:.1f} GiB")
+    if bandwidth := gpu.get("peak_bandwidth"):
+        source = (gpu.get("sources") or {}).get("peak_bandwidth")
+        parts.append(f"{bandwidth / 1e9:.0f} GB/s{f' ({source})' if source else ''}")
+    return ", ".join(parts)
