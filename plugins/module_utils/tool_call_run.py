@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError, no_model
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state import EndpointState, look
 from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Expectations
@@ -163,7 +163,7 @@ def run(client: OpenAIClient, options: Options) -> Outcome:
     outcome = Outcome(look(client), options)
     outcome.model = options.model or next(iter(outcome.state.served), None)
     if not outcome.state.reachable or outcome.model is None:
-        outcome.blocked = outcome.state.error or _no_model(client)
+        outcome.blocked = outcome.state.error or no_model(f"GET {client.base_url}/models")
     examination = _Examination(client, outcome)
     # The first probes find out whether it makes sense to ask on; after them several can be put at a time.
     first = next((number for number, probe in enumerate(probes, 1) if not probe.about_itself), len(probes))
@@ -244,13 +244,3 @@ def _observed(answers: Answers) -> str:
     if set(told) == {PLAIN, STREAMED} and len(set(told.values())) == 1:
         return f"plain and streamed: {told[PLAIN]}"
     return "; ".join(f"{name}: {text}" for name, text in told.items())
-
-
-def _no_model(client: OpenAIClient) -> EndpointError:
-    return EndpointError(
-        "protocol",
-        "the server lists no model",
-        "Without a name there is nothing to ask.",
-        "Name the model as served with the option model, or look into the server's log.",
-        where=f"GET {client.base_url}/models",
-    )
