@@ -16,16 +16,16 @@ from dataclasses import dataclass
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import prometheus_text
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_metrics import (
+    GENERATED_TOKENS,
+    KV_CACHE_USAGE,
+    PREEMPTIONS,
+    PREFIX_CACHE_HITS,
+    PROMPT_TOKENS,
+    RUNNING,
+    WAITING,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
-
-# Names by release, newest first (gpu_* until 0.11.1). Counters are found with and without _total.
-RUNNING = ("vllm:num_requests_running",)
-WAITING = ("vllm:num_requests_waiting",)
-PROMPT_TOKENS = ("vllm:prompt_tokens",)
-GENERATED_TOKENS = ("vllm:generation_tokens",)
-PREFIX_CACHE_HITS = ("vllm:prefix_cache_hits", "vllm:gpu_prefix_cache_hits")
-PREEMPTIONS = ("vllm:num_preemptions",)
-KV_CACHE_USAGE = ("vllm:kv_cache_usage_perc", "vllm:gpu_cache_usage_perc")
 
 POLL_SECONDS = 0.5
 # The figures follow the answers at once; a server with several processes may need a moment to sum them up.

@@ -193,7 +193,7 @@ class FakeEndpoint:
     )
     pages: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)  # path -> status, type, body
     tokens_per_tool: int = 40
-    metrics: bool = False
+    shows_metrics: bool = False
     clamps: bool = True  # max_tokens to what the context leaves, as vLLM from 0.32 on; else it refuses
     cuts_prompts: bool = False  # silently, as some servers do
     host_opens: bool = False  # a crafted Host header gets past the key, as in vLLM up to 0.20
@@ -277,7 +277,7 @@ class EndpointHandler(BaseHTTPRequestHandler):
             self._send(endpoint.health, "text/plain", b"")
         elif self.path == "/version" and endpoint.version:
             self._json(200, {"version": endpoint.version})
-        elif self.path == "/metrics" and endpoint.metrics:
+        elif self.path == "/metrics" and endpoint.shows_metrics:
             self._send(200, "text/plain", b"vllm:num_requests_running 0\n")
         elif self.path == "/v1/models":
             if (endpoint.host_opens and "?" in self.headers["Host"]) or self._authorised():

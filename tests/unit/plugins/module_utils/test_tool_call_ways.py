@@ -457,7 +457,7 @@ def test_away_from_loopback_an_open_server_is_a_warning(serve: Serve, monkeypatc
 
 def test_away_from_loopback_unguarded_paths_are_a_warning(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     away(monkeypatch)
-    outcome = check(serve(api_key=KEY, metrics=True, pages={"/tokenize": page(405)}), "T18", api_key=KEY)
+    outcome = check(serve(api_key=KEY, shows_metrics=True, pages={"/tokenize": page(405)}), "T18", api_key=KEY)
     assert [finding.message for finding in outcome.results[0].findings] == [
         "/metrics is reachable without the key (HTTP 200)",
         "/tokenize is reachable without the key (HTTP 405)",
@@ -467,7 +467,7 @@ def test_away_from_loopback_unguarded_paths_are_a_warning(serve: Serve, monkeypa
 
 
 def test_the_endpoint_tells_what_it_has(serve: Serve) -> None:
-    (result,) = check(serve(metrics=True), "T0").results
+    (result,) = check(serve(shows_metrics=True), "T0").results
     assert result.observed == "endpoint: serves pocket, context of 2048 tokens, vLLM 0.32.0, metrics"
     (result,) = check(serve(version=None), "T0").results
     assert result.verdict == "pass" and "no vLLM version, no metrics" in result.observed
