@@ -177,7 +177,7 @@ def test_a_server_that_dies_in_the_middle(check: Run) -> None:
 
 
 def test_a_server_that_fails_under_load(check: Run) -> None:
-    result = check({"refuses_at_once": 2, "seconds_per_token": 0.01}, minimum_tokens_per_second=0.001, concurrency=[4])
+    result = check({"refuses_at_once": 3, "seconds_per_token": 0.03}, minimum_tokens_per_second=0.001, concurrency=[4])
     assert result["verdict"] == "fail" and "with 4 requests at once" in first_cause(result)
     assert result["concurrency"][0]["aggregate_tokens_per_second"] is None
     assert result["decode_tokens_per_second"] > 0
