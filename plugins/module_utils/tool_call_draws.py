@@ -24,7 +24,20 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_case i
 )
 
 _WORDS = ("kestrel", "lantern", "harbor", "walnut", "meadow", "copper", "violet", "anchor", "pepper")
-_FOREIGN = ("größe", "łódź", "漢字", "naïve", "crème", "señor", "über", "œuvre", "Ωmega", "día", "façade", "\u201cquote\u201d")
+_FOREIGN = (
+    "größe",
+    "łódź",
+    "漢字",
+    "naïve",
+    "crème",
+    "señor",
+    "über",
+    "œuvre",
+    "Ωmega",
+    "día",
+    "façade",
+    "\u201cq\u201d",
+)
 
 
 SET_UNIT = tool(
