@@ -17,13 +17,18 @@ REPOSITORY = Path(__file__).parents[2]
 
 def playbook(name: str, inventory: str, *arguments: str, quiet: bool = False) -> int:
     """Run a playbook; with ``quiet`` its output is shown only when it fails. Returns the exit code."""
-    command = [_program("ansible-playbook"), "-i", inventory, name, *arguments]
     if not quiet:
+        command = _playbook_command(name, inventory, *arguments)
         return subprocess.run(command, cwd=REPOSITORY, env=_environment(), check=False).returncode
-    result = _captured(command)
+    result = captured_playbook(name, inventory, *arguments)
     if result.returncode != 0:
         print(result.stdout, flush=True)
     return result.returncode
+
+
+def captured_playbook(name: str, inventory: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a playbook, without an inventory if there is none, and show nothing; ``stdout`` holds all that it says."""
+    return _captured(_playbook_command(name, inventory, *arguments))
 
 
 def galaxy(*arguments: str) -> None:
@@ -34,6 +39,10 @@ def galaxy(*arguments: str) -> None:
     result = _captured([_program("ansible-galaxy"), *arguments])
     if result.returncode != 0:
         raise BenchError(f"ansible-galaxy {' '.join(arguments)} failed:\n{result.stdout}")
+
+
+def _playbook_command(name: str, inventory: str | None, *arguments: str) -> list[str]:
+    return [_program("ansible-playbook"), *(["-i", inventory] if inventory else []), name, *arguments]
 
 
 def _captured(command: list[str]) -> subprocess.CompletedProcess[str]:

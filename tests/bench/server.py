@@ -11,9 +11,10 @@ from __future__ import annotations
 import secrets
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -43,25 +44,49 @@ class Server:
 
 
 @contextmanager
-def serving_pocket_model(client: docker.DockerClient) -> Iterator[Server]:
-    """Serve the profile `pocket` on a free port of 127.0.0.1 until the context is left.
+def serving_pocket_model(
+    client: docker.DockerClient, command: Sequence[str] = (), folders: Mapping[Path, str] | None = None
+) -> Iterator[Server]:
+    """Serve the pocket model on a free port of 127.0.0.1 until the context is left.
 
+    :param command: vLLM's command line, where it is not :func:`arguments`.
+    :param folders: what the container sees besides the profile's own files, and where.
     :raises BenchError: the server ended, or did not answer in time; the message ends with its last log lines.
     """
-    profile = lookup_loader.get("toolserve.gpunode.profile").run(["pocket"], {})[0]
-    image, _archive = vllm_image.ensure(client)
     api_key = secrets.token_urlsafe(16)
-    container = client.containers.create(
+    container = create(client, api_key, command, folders)
+    with started(container, "the pocket model") as address:
+        yield Server(f"{address}/v1", api_key)
+
+
+def arguments() -> list[str]:
+    """vLLM's command line for the profile `pocket`."""
+    return serving.arguments(_profile(), _TOOLS_ALWAYS_SHOWN, local_model=True)
+
+
+def create(
+    client: docker.DockerClient,
+    api_key: str,
+    command: Sequence[str] = (),
+    folders: Mapping[Path, str] | None = None,
+) -> Container:
+    """The container of such a server, not started."""
+    profile = _profile()
+    image, _archive = vllm_image.ensure(client)
+    return client.containers.create(
         image,
-        command=serving.arguments(profile, _TOOLS_ALWAYS_SHOWN, local_model=True),
+        command=list(command or arguments()),
         environment={**profile["vllm"]["environment"], **_ONE_THREAD, "VLLM_API_KEY": api_key},
         ports={f"{serving.CONTAINER_PORT}/tcp": ("127.0.0.1", 0)},
-        volumes=_mounts(profile),
+        volumes=_mounts(profile, folders or {}),
         shm_size="1g",  # vLLM needs more than the 64 MB that a container has
         labels={LABEL: "1"},
     )
-    with started(container, "the pocket model") as address:
-        yield Server(f"{address}/v1", api_key)
+
+
+def _profile() -> dict[str, Any]:
+    profile: dict[str, Any] = lookup_loader.get("toolserve.gpunode.profile").run(["pocket"], {})[0]
+    return profile
 
 
 @contextmanager
@@ -79,8 +104,9 @@ def started(container: Container, model: str) -> Iterator[str]:
         container.remove(force=True, v=True)
 
 
-def _mounts(profile: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _mounts(profile: dict[str, Any], more: Mapping[Path, str]) -> dict[str, dict[str, str]]:
     folders = {
+        **more,
         _FILES / "tool_parsers": serving.PARSER_FOLDER,
         _FILES / "chat_templates": serving.TEMPLATE_FOLDER,
         REPOSITORY / "tests/pocket_model/model": serving.model_mount(profile),
@@ -95,15 +121,21 @@ def _wait_until_healthy(container: Container) -> str:
         container.reload()
         if container.status != "running":
             raise BenchError(f"vLLM ended while it started. Its last log lines:\n{_log(container)}")
-        published = container.ports[f"{serving.CONTAINER_PORT}/tcp"]
-        assert published is not None  # the container runs
-        address = f"http://127.0.0.1:{published[0]['HostPort']}"
+        address = address_of(container)
         try:
             urllib.request.urlopen(f"{address}/health", timeout=5).close()
             return address
         except OSError:
             time.sleep(1)
     raise BenchError(f"vLLM did not answer within {_START_SECONDS} s. Its last log lines:\n{_log(container)}")
+
+
+def address_of(container: Container) -> str:
+    """Of a container that runs."""
+    container.reload()
+    published = container.ports[f"{serving.CONTAINER_PORT}/tcp"]
+    assert published is not None
+    return f"http://127.0.0.1:{published[0]['HostPort']}"
 
 
 def _log(container: Container) -> str:

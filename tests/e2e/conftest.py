@@ -11,12 +11,13 @@ import signal
 import zlib
 from collections.abc import Iterator
 
+import docker
 import pytest
 from openai import OpenAI
 
 from tests.bench import engine
 from tests.bench.console import BenchError
-from tests.bench.server import serving_pocket_model
+from tests.bench.server import Server, serving_pocket_model
 from tests.pocket_model import shapes
 
 from . import chat
@@ -32,14 +33,28 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture(scope="session")
-def client() -> Iterator[OpenAI]:
-    # However the tests end, the container is removed: SIGTERM has the same way out as Ctrl-C.
+def engine_client() -> docker.DockerClient:
+    # However the tests end, the containers are removed: SIGTERM has the same way out as Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with serving_pocket_model(engine.ensure()) as server:
-            yield OpenAI(base_url=server.url, api_key=server.api_key, timeout=600, max_retries=0)
+        return engine.ensure()
     except BenchError as error:
         pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def server(engine_client: docker.DockerClient) -> Iterator[Server]:
+    """The good one, for all tests."""
+    try:
+        with serving_pocket_model(engine_client) as serving:
+            yield serving
+    except BenchError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> OpenAI:
+    return OpenAI(base_url=server.url, api_key=server.api_key, timeout=600, max_retries=0)
 
 
 @pytest.fixture
