@@ -32,6 +32,12 @@ class EndpointState:
         """The names under which models are served."""
         return [str(model["id"]) for model in self.models]
 
+    def context(self, model: str | None) -> int | None:
+        """How many tokens prompt and answer may have together, as the server says."""
+        listed = {known["id"]: known.get("max_model_len") for known in self.models}
+        length = listed.get(model)
+        return length if isinstance(length, int) and not isinstance(length, bool) else None
+
     def as_dict(self) -> dict[str, Any]:
         """For return values."""
         return {

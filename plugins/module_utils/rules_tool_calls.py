@@ -86,8 +86,16 @@ def truncated(outcome: Outcome) -> Cause | None:
             if reply is None or answer.request.get("max_tokens") != limit:  # other limits cut on purpose
                 continue
             if is_cut(reply) or reply.tokens("completion") == limit:
-                symptom = f"{result.probe.id}: the answer ends after {reply.tokens('completion') or limit} tokens"
-                return _runaway(symptom) if _ends_in_spaces(reply) else _too_short(symptom, limit)
+                length = reply.tokens("completion") or limit
+                symptom = f"{result.probe.id}: the answer ends after {length} tokens"
+                if _ends_in_spaces(reply):
+                    return _runaway(symptom)
+                if length >= limit:
+                    return _too_short(symptom, limit)
+                context, prompt = outcome.state.context(outcome.model), reply.tokens("prompt")
+                if context is not None and prompt is not None and prompt + length >= context:
+                    return _context_full(f"{symptom}, to a prompt of {prompt}", context)
+                return _limited_elsewhere(f"{symptom}, and {limit} were asked for")
     return None
 
 
@@ -96,6 +104,25 @@ def _too_short(symptom: str, limit: int) -> Cause:
         symptom,
         f"The answer was cut by max_tokens ({limit}) before it was complete.",
         "Raise max_tokens. If the model does not come to an end at all, its chat template or its end token is wrong.",
+        LIKELY,
+    )
+
+
+def _context_full(symptom: str, context: int) -> Cause:
+    return Cause(
+        symptom,
+        f"Prompt and answer fill the context of {context} tokens that the server was given.",
+        "Raise --max-model-len. Agents send prompts that are far longer.",
+        CERTAIN,
+    )
+
+
+def _limited_elsewhere(symptom: str) -> Cause:
+    return Cause(
+        symptom,
+        "The server, or something before it, allows fewer tokens than were asked for.",
+        "Look for max_new_tokens in the model's generation_config.json and in vLLM's --override-generation-config, and "
+        "for the limits of a proxy.",
         LIKELY,
     )
 

@@ -147,16 +147,16 @@ class _Measurement:
     def _prompt_tokens(self) -> int:
         """As many as wanted, or as the context has room for."""
         outcome, options = self._outcome, self._options
-        lengths = [model.get("max_model_len") for model in outcome.state.models if model["id"] == self._model]
-        if not lengths or not isinstance(lengths[0], int):
+        context = outcome.state.context(self._model)
+        if context is None:
             return options.prompt_tokens
-        room = int((lengths[0] - options.output_tokens) * PROMPT_MARGIN)
+        room = int((context - options.output_tokens) * PROMPT_MARGIN)
         if room < LEARNING_TOKENS:
             raise EndpointError(
                 "config",
-                f"output_tokens={options.output_tokens} leave no room for a prompt in a context of {lengths[0]}",
+                f"output_tokens={options.output_tokens} leave no room for a prompt in a context of {context}",
                 "Prompt and answer share the context (max_model_len).",
-                f"Set output_tokens to {max(lengths[0] // 2, 16)} or less, or serve the model with a longer context.",
+                f"Set output_tokens to {max(context // 2, 16)} or less, or serve the model with a longer context.",
             )
         if room < options.prompt_tokens:
             outcome.prompt_limit = room

@@ -94,9 +94,7 @@ class Exam:
     @property
     def context(self) -> int | None:
         """How many tokens prompt and answer may have together, as the server says."""
-        listed = {model["id"]: model.get("max_model_len") for model in self.state.models}
-        length = listed.get(self.model)
-        return length if isinstance(length, int) and not isinstance(length, bool) else None
+        return self.state.context(self.model)
 
     @property
     def agent_mode(self) -> str:

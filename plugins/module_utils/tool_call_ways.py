@@ -193,8 +193,10 @@ def filled_context(exam: Exam, cases: list[Case]) -> Answers:
     limits = exam.profile.get("context") or {}
     promised = limits.get("maximum") or context
     if promised > context:
-        message = f"the profile promises clients {promised} tokens, and the server has {context}"
-        return {PLAIN: Answer({}, seen=message, findings=[Finding("ContextMismatch", message, "")])}
+        return _broken_promise(f"the profile promises clients {promised} tokens, and the server has {context}")
+    if (limits.get("output") or 0) >= promised:
+        message = f"the profile lets clients ask for an answer of {limits['output']} tokens in a context of {promised}"
+        return _broken_promise(message)
     output = min(limits.get("output") or exam.max_tokens, promised // 2)
     wanted = min(promised - output, _LONGEST_PROMPT)
     sample = min(_SAMPLE_WORDS, wanted // 4)
@@ -212,6 +214,10 @@ def filled_context(exam: Exam, cases: list[Case]) -> Answers:
         if not full.reply.content.strip() and not full.reply.reasoning.strip() and not full.reply.tool_calls:
             full.findings = [Finding("WrongAnswer", "a long prompt within the limits gets an empty answer", PLAIN)]
     return answers
+
+
+def _broken_promise(message: str) -> Answers:
+    return {PLAIN: Answer({}, seen=message, findings=[Finding("ContextMismatch", message, "")])}
 
 
 def overfilled_context(exam: Exam, cases: list[Case]) -> Answers:

@@ -54,10 +54,19 @@ def test_a_wrong_model_name(server: Server, tmp_path: Path) -> None:
     _refused(result, "The server serves pocket and no other name")
 
 
-def test_a_context_that_is_smaller_than_promised(server: Server, tmp_path: Path) -> None:
-    promised = {"context": {"maximum": 65536, "output": _AGENTS_MAX_TOKENS}}
-    result = verify(tmp_path, server.url, server.api_key, verify_profile=promised, **_CALLS_ONLY)
-    _refused(result, "the profile promises clients 65536 tokens, and the server has 2048")
+@pytest.mark.parametrize(
+    ("context", "cause"),
+    [
+        ({"maximum": 65536, "output": 4096}, "the profile promises clients 65536 tokens, and the server has 2048"),
+        ({"maximum": 2048, "output": _AGENTS_MAX_TOKENS}, "an answer of 32000 tokens in a context of 2048"),
+    ],
+    ids=["maximum", "output"],
+)
+def test_clients_are_promised_what_the_context_does_not_hold(
+    server: Server, tmp_path: Path, context: dict[str, int], cause: str
+) -> None:
+    result = verify(tmp_path, server.url, server.api_key, verify_profile={"context": context}, **_CALLS_ONLY)
+    _refused(result, cause)
 
 
 def test_the_max_tokens_of_an_agent(server: Server, tmp_path: Path) -> None:
@@ -73,8 +82,8 @@ def test_a_stream_that_breaks_off(server: Server, tmp_path: Path) -> None:
 
 
 def test_a_slow_server(server: Server, tmp_path: Path) -> None:
-    with proxy.before(server.url, stream=proxy.slowed_by(0.05)) as url:
-        result = verify(tmp_path, url, server.api_key, verify_minimum_tokens_per_second=25, **_SHORT)
+    with proxy.before(server.url, stream=proxy.slowed_by(0.02)) as url:  # no more than 50 tokens/s
+        result = verify(tmp_path, url, server.api_key, verify_minimum_tokens_per_second=60, **_SHORT)
     assert result.evidence["tool_calls"]["passed"]
     _refused(result, "The server is too slow for its purpose")
 

@@ -18,7 +18,8 @@ class NaiveToolParser(ToolParser):
     def extract_tool_calls(self, model_output: str, request: Any) -> ExtractedToolCallInformation:
         found = [json.loads(call) for call in re.findall(r"<tools>(.*?)</tools>", model_output, re.DOTALL)]
         calls = [
-            ToolCall(function=FunctionCall(name=call["name"], arguments=json.dumps(call["arguments"]))) for call in found
+            ToolCall(function=FunctionCall(name=call["name"], arguments=json.dumps(call["arguments"])))
+            for call in found
         ]
         content = model_output.partition("<tools>")[0] if calls else model_output
         return ExtractedToolCallInformation(tools_called=bool(calls), tool_calls=calls, content=content or None)

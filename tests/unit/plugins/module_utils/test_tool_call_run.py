@@ -306,6 +306,27 @@ FAULTS: dict[str, tuple[dict[str, Any], set[str], str, set[tuple[str, str]], str
         both("InvalidJson"),
         "The answer was cut by max_tokens (512)",
     ),
+    "cut before max_tokens": (
+        {"spoil": lambda request, answer: fake.cut(answer, 8, stream=request["stream"]) if answer.calls else answer},
+        ASKING_FOR_CALLS,
+        "T3-read",
+        both("AnswerCut"),
+        "allows fewer tokens than were asked for",
+    ),
+    "cut where the context ends": (
+        {
+            "models": [{"id": "pocket", "object": "model", "max_model_len": 520}],
+            "spoil": lambda request, answer: (
+                fake.cut(replace(answer, completion_tokens=1000), 500, stream=request["stream"])
+                if answer.calls
+                else answer
+            ),
+        },
+        ASKING_FOR_CALLS,
+        "T3-read",
+        both("AnswerCut"),
+        "fill the context of 520 tokens",
+    ),
     "a model that never calls": (
         {"spoil": text_instead},
         ASKING_FOR_CALLS,

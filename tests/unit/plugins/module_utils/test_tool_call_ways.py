@@ -215,6 +215,13 @@ FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, str]] = {
         "ContextMismatch",
         "promises clients 23232 tokens, and the server has 2048",
     ),
+    "answers longer than the context": (
+        "T17-full",
+        {},
+        {"profile": {"context": {"maximum": 2048, "output": 32000}}},
+        "ContextMismatch",
+        "an answer of 32000 tokens in a context of 2048",
+    ),
     "no answer to a long prompt": (
         "T17-full",
         {"spoil": text_when(lambda request: len(request["messages"][0]["content"]) > 1000, "")},
