@@ -52,7 +52,7 @@ def build(
         "endpoint": tool_calls.get("server"),
         "model": _model(tool_calls, profile or {}),
         "container": _container(container, image or {}) if container else None,
-        "driver": (gpu or {}).get("driver"),
+        "driver": ((gpu or {}).get("driver") or {}).get("version"),
         "gpus": list((gpu or {}).get("gpus") or []),
         "tool_calls": _without_texts(tool_calls),
         "throughput": _without_texts(throughput) if throughput else None,

@@ -98,7 +98,7 @@ def test_the_document_says_what_was_served_on_what() -> None:
         tool_calls(probe()),
         profile={"name": "pocket", "model": {"id": "p", "revision": "c0ffee"}},
         throughput=THROUGHPUT,
-        gpu={"driver": "595.58", "gpus": [{"name": "L4"}]},
+        gpu={"driver": {"version": "595.58"}, "gpus": [{"name": "L4"}]},
         container=CONTAINER,
         image={"RepoDigests": ["vllm/vllm-openai@sha256:99"]},
     )
@@ -179,7 +179,7 @@ def test_the_page_begins_with_the_verdict_and_what_was_served() -> None:
     built = document(
         tool_calls(probe("fail"), passed=False, model="a|b"),
         profile={"name": "q", "model": {"id": "Qwen/Q", "revision": "c0ffee"}},
-        gpu={"driver": "595.58", "gpus": [gpu]},
+        gpu={"driver": {"version": "595.58"}, "gpus": [gpu]},
         container=CONTAINER,
     )
     page = evidence_markdown.markdown(built, ["## A table\n", ""])
