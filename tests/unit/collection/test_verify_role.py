@@ -48,9 +48,12 @@ def verified(folder: Path, *, answers: bool = True, **settings: Any) -> tuple[in
 
 def test_the_evidence_is_written_for_people_and_for_machines(tmp_path: Path) -> None:
     secret = "canary-of-the-key"
-    code, evidence = verified(tmp_path, verify_api_key=secret, verify_seed=7, verify_textfile_dir=str(tmp_path))
+    code, evidence = verified(
+        tmp_path, verify_api_key=secret, verify_seed=7, verify_textfile_dir=str(tmp_path / "prom")
+    )
     assert (code, evidence["verdict"], evidence["tool_calls"]["seed"]) == (0, "pass", 7)
-    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.name != "play.yml"}
+    files = [*tmp_path.glob("localhost.*"), *(tmp_path / "prom").iterdir()]
+    written = {path.name: path.read_text(encoding="utf-8") for path in files}
     assert set(written) == {"localhost.json", "localhost.junit.xml", "localhost.md", "toolserve_verify.prom"}
     assert "# localhost: passed" in written["localhost.md"] and "| T3-read |" in written["localhost.md"]
     assert ElementTree.fromstring(written["localhost.junit.xml"].partition("\n")[2]).find("testsuite") is not None
