@@ -41,7 +41,7 @@ class KvCache:
         if self.bytes_per_token + self.sliding_bytes_per_token <= 0:
             raise SizingError("the KV cache takes no bytes per token, so that no context can be computed")
         tokens = memory / (self.bytes_per_token + self.sliding_bytes_per_token)
-        if self.sliding_bytes_per_token and tokens > self.window:
+        if self.sliding_bytes_per_token and tokens >= self.window:
             if not self.bytes_per_token:
                 raise SizingError("every layer has a sliding window, so that memory does not limit the context")
             tokens = (memory - self.sliding_bytes_per_token * self.window) / self.bytes_per_token

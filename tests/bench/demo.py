@@ -96,7 +96,7 @@ def _show_hints() -> None:
     request.write_text(body + "\n")
     say(
         f"""
-The report as files: {_REPORT.relative_to(STATE.parent)}/{_NODE}.json, .md
+The report as files: {_REPORT.relative_to(STATE.parent)}/{_NODE}.md, .json, .junit.xml
 The endpoint runs on: {url}  (model: pocket)
   ask it        curl -s -H 'Content-Type: application/json' -d @.bench/{request.name} {url}/chat/completions
   its log       docker exec {_NODE} docker logs --tail 50 -f vllm-server

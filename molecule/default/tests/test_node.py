@@ -104,3 +104,13 @@ def test_a_tool_call_arrives(host):
     (call,) = choice["message"]["tool_calls"]
     assert call["function"]["name"] == "read"
     assert json.loads(call["function"]["arguments"]) == {"filePath": "/srv/molecule/q7-31.txt"}
+
+
+def test_the_timer_repeats_the_verification(host):
+    assert host.service("gpunode-verify.timer").is_enabled
+    assert host.file("/opt/gpunode-verify/settings.json").mode == 0o600
+    textfile = "/var/lib/prometheus/node-exporter/toolserve_verify.prom"
+    host.run_expect([0], f"rm {textfile}")
+    repeated = host.run("systemctl start gpunode-verify.service")
+    assert repeated.rc == 0, host.check_output("journalctl --no-pager --unit gpunode-verify.service")
+    assert "\ntoolserve_verify_success{" in host.file(textfile).content_string

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Repeats the check of the tool calls on the node, without Ansible, and keeps the textfile for Prometheus fresh.
 
-    repeat_verification.py SETTINGS.json
+    repeat_verification.py SETTINGS.json CHECKS.json
 
-Prints the summary, which the systemd journal keeps. Exits with 1 when the check has not passed.
+CHECKS.json holds the collection's own code, file by file: standard library only. Prints the summary, which the systemd
+journal keeps. Exits with 1 when the check has not passed.
 """
 
 from __future__ import annotations
@@ -14,14 +15,25 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+PACKAGE = Path("ansible_collections/toolserve/gpunode/plugins/module_utils")
 
 
 def main() -> int:
-    settings = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    # The collection's own code, as the role has put it there: standard library only.
-    sys.path.insert(0, str(Path(__file__).parent))
+    settings, sources = (json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        (folder / PACKAGE).mkdir(parents=True)
+        for name, text in sources.items():
+            (folder / PACKAGE / name).write_text(text, encoding="utf-8")
+        sys.path.insert(0, folder)
+        return verify(settings)
+
+
+def verify(settings: dict[str, Any]) -> int:
     from ansible_collections.toolserve.gpunode.plugins.module_utils import evidence, evidence_formats
     from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
     from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_result import results

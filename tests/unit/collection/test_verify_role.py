@@ -18,6 +18,8 @@ from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint impo
 
 REPOSITORY = Path(__file__).parents[3]
 COLLECTIONS = REPOSITORY / "collections"
+MODULE_UTILS = REPOSITORY / "plugins/module_utils"
+PROGRAM = REPOSITORY / "roles/verify/files/repeat_verification.py"
 SCHEMA = REPOSITORY / "roles/verify/files/evidence.schema.json"
 
 
@@ -44,16 +46,14 @@ def verified(folder: Path, *, answers: bool = True, **settings: Any) -> tuple[in
     return done.returncode, dict(evidence)
 
 
-def test_a_seed_asks_the_same_again(tmp_path: Path) -> None:
-    code, evidence = verified(tmp_path, verify_seed=7)
-    assert (code, evidence["tool_calls"]["seed"]) == (0, 7)
-
-
 def test_the_evidence_is_written_for_people_and_for_machines(tmp_path: Path) -> None:
     secret = "canary-of-the-key"
-    code, evidence = verified(tmp_path, verify_api_key=secret, verify_textfile_dir=str(tmp_path))
-    assert (code, evidence["verdict"]) == (0, "pass")
-    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.name != "play.yml"}
+    code, evidence = verified(
+        tmp_path, verify_api_key=secret, verify_seed=7, verify_textfile_dir=str(tmp_path / "prom")
+    )
+    assert (code, evidence["verdict"], evidence["tool_calls"]["seed"]) == (0, "pass", 7)
+    files = [*tmp_path.glob("localhost.*"), *(tmp_path / "prom").iterdir()]
+    written = {path.name: path.read_text(encoding="utf-8") for path in files}
     assert set(written) == {"localhost.json", "localhost.junit.xml", "localhost.md", "toolserve_verify.prom"}
     assert "# localhost: passed" in written["localhost.md"] and "| T3-read |" in written["localhost.md"]
     assert ElementTree.fromstring(written["localhost.junit.xml"].partition("\n")[2]).find("testsuite") is not None
@@ -69,3 +69,18 @@ def test_an_endpoint_that_never_answers_leaves_evidence_too(tmp_path: Path) -> N
 
 def test_a_timer_without_a_place_for_its_result_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     assert verified(tmp_path, verify_timer=True) == (2, {})
+
+
+def test_the_timer_s_program_runs_without_ansible(tmp_path: Path) -> None:
+    sources = {path.name: path.read_text(encoding="utf-8") for path in MODULE_UTILS.glob("*.py")}
+    (tmp_path / "checks.json").write_text(json.dumps(sources), encoding="utf-8")
+    with FakeEndpoint().serving() as endpoint:
+        settings = {"host": "node1", "base_url": endpoint.url, "api_key": "", "timeout": 30, "profile": {}}
+        settings["textfile"] = str(tmp_path / "toolserve_verify.prom")
+        (tmp_path / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+        # -I: nothing of this environment's own, -S: no installed package.
+        command = [sys.executable, "-I", "-S", str(PROGRAM), "settings.json", "checks.json"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "29 probes" in done.stdout
+    assert 'toolserve_verify_success{host="node1"' in (tmp_path / "toolserve_verify.prom").read_text(encoding="utf-8")

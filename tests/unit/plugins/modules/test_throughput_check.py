@@ -204,7 +204,7 @@ def test_a_server_without_completions(run_module: Run) -> None:
 def test_the_key_is_in_nothing_that_is_returned(generate: Generate, run_module: Run) -> None:
     url = generate(api_key="canary-key").url
     result = run_module(throughput_check, base_url=url, api_key="canary-key", **QUICK)
-    result.pop("invocation")
+    result.pop("invocation", None)  # newer releases of ansible-core leave it out
     assert "canary-key" not in json.dumps(result) and result["runs"]
     wrong = run_module(throughput_check, base_url=url, api_key="wrong-key", **QUICK)
     assert wrong["failed"] and "API key" in first_cause(wrong)
