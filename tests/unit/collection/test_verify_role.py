@@ -37,7 +37,8 @@ def verified(folder: Path, *, answers: bool = True, **settings: Any) -> tuple[in
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         }
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        started_in = {"cwd": folder.parent, "env": environment}
+        done = subprocess.run(command, **started_in, capture_output=True, text=True, check=False)
     print(done.stdout, done.stderr)  # shown where a test fails
     if not (folder / "localhost.json").exists():
         return done.returncode, {}
@@ -59,6 +60,13 @@ def test_the_evidence_is_written_for_people_and_for_machines(tmp_path: Path) -> 
     assert ElementTree.fromstring(written["localhost.junit.xml"].partition("\n")[2]).find("testsuite") is not None
     assert 'toolserve_verify_success{host="localhost"' in written["toolserve_verify.prom"]
     assert secret not in "".join(written.values())
+
+
+def test_the_folder_of_the_evidence_is_seen_from_where_the_play_is_started(tmp_path: Path) -> None:
+    playbooks = tmp_path / "playbooks"
+    playbooks.mkdir()
+    verified(playbooks, answers=False, verify_wait_timeout_seconds=1, verify_report_dir="evidence")
+    assert (tmp_path / "evidence/localhost.json").exists()
 
 
 def test_an_endpoint_that_never_answers_leaves_evidence_too(tmp_path: Path) -> None:
