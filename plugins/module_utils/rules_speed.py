@@ -64,7 +64,7 @@ def forced_quantization(setup: Setup) -> Cause | None:
 def unoptimized_kernel(setup: Setup) -> Cause | None:
     """Marlin was not used, or fell back. Source: the log of vLLM, lines of 0.9.2 to 0.33.0, vllm-project/vllm#20112."""
     line = _slow_line(setup, *_FALLBACKS)
-    if line is None:
+    if line is None or forced_quantization(setup) is not None:  # which makes vLLM 0.9.2 and 0.10 say both
         return None
     return Cause(
         f"{setup.pace}, and the log says: {line}",
