@@ -20,9 +20,10 @@ _FIRST_GPT_OSS_PARSER = (0, 10, 2)
 
 
 def too_few_gpus(setup: Setup) -> Cause | None:
-    """More GPUs are asked for than there are. Source: vLLM refuses a world size above the node's GPUs."""
+    """More GPUs are asked for than there are. Source: vLLM refuses that; before 0.11 not in words that can be read."""
     wanted, there = setup.tensor_parallel, len(setup.gpus)
-    if not setup.never_answered or not 0 < there < wanted:
+    said = any("number of available GPUs" in cause["symptom"] for cause in setup.waiting.get("causes") or [])
+    if said or not setup.never_answered or not 0 < there < wanted:
         return None
     return Cause(
         f"the server was started with --tensor-parallel-size {wanted}, and this machine has {there} GPU(s)",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Release
 from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import (
     Gpu,
     Setup,
@@ -21,8 +22,8 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup i
 
 _THERMAL = ("hw_thermal_slowdown", "sw_thermal_slowdown")
 _BRAKES = ("hw_slowdown", "hw_power_brake_slowdown")
-_FORCED = ("awq", "gptq")
-_LAST_FORCING = (0, 20, 2)
+# Method -> the first release that no longer forces its slow kernel.
+_FORCED: dict[str, Release] = {"awq": (0, 24, 0), "gptq": (0, 20, 3)}
 _FALLBACKS = ("not fully optimized yet", "unoptimized AWQ kernels", "Moe WNA16 kernels")
 _EMULATIONS = ("Emulation", "does not have native support")
 # Limits that are set in whole watts differ a little from the default.
@@ -45,16 +46,19 @@ def on_the_cpu(setup: Setup) -> Cause | None:
 
 
 def forced_quantization(setup: Setup) -> Cause | None:
-    """The slow kernel was asked for. Source: awq_marlin.py of vLLM 0.9.2 to 0.20.2, vllm-project/vllm#21376."""
+    """The slow kernel was asked for. Source: vllm-project/vllm#21376; awq_marlin.py of vLLM 0.9.2 to 0.23.0.
+
+    gptq_marlin.py did the same up to 0.20.2 and no longer does in 0.22.1.
+    """
     line = next((line for line in setup.log_facts.get("slow_kernels") or [] if "forcing " in line), None)
     asked = str(setup.arguments.get("quantization"))
-    affected = setup.release is not None and setup.release <= _LAST_FORCING
-    if line is None and not (asked in _FORCED and affected):
+    affected = setup.release is not None and setup.release < _FORCED.get(asked, (0, 0, 0))
+    if line is None and not affected:
         return None
-    method = asked if asked in _FORCED else "awq"
+    method = "gptq" if "forcing gptq" in (line or "") else asked if asked in _FORCED else "awq"
     return Cause(
         f"{setup.pace}, and {f'the log says: {line}' if line else f'the server runs with --quantization {asked}'}",
-        f"--quantization {method} forces a slow kernel up to vLLM 0.20.2, although the GPU could run Marlin: an AWQ "
+        f"--quantization {method} forces a slow kernel in this release, although the GPU could run Marlin: an AWQ "
         "model decoded 23 instead of 123 tokens/s.",
         "Leave --quantization out: vLLM reads the method from the checkpoint and takes the fastest kernel for it.",
         CERTAIN if line else LIKELY,

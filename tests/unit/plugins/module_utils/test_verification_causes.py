@@ -147,10 +147,11 @@ CASES: list[tuple[Rule, Setup, str, list[Setup]]] = [
     ),
     (
         rules_speed.forced_quantization,
-        slow(arguments="--model m --quantization awq"),
+        slow(arguments="--model m --quantization awq", version="0.23.0"),
         "--quantization awq forces",
         [
-            slow(arguments="--quantization awq", version="0.32.0"),
+            slow(arguments="--quantization awq", version="0.24.0"),
+            slow(arguments="--quantization gptq", version="0.22.1"),
             slow(arguments="--quantization awq_marlin"),
             slow(arguments="--quantization awq", version="0.1.dev7"),
         ],
@@ -253,6 +254,11 @@ CASES: list[tuple[Rule, Setup, str, list[Setup]]] = [
         "this machine has 1 GPU(s)",
         [
             never_answered(gpu={"gpus": [gpu()]}),
+            Setup(
+                waiting={"causes": [{"symptom": "World size (2) is larger than the number of available GPUs (1)"}]},
+                gpu={"gpus": [gpu()]},
+                container={"Config": {"Cmd": ["--tensor-parallel-size", "2"]}},
+            ),
             never_answered(gpu={"gpus": []}, container={"Config": {"Cmd": ["--tensor-parallel-size", "2"]}}),
             slow(gpu(), arguments="--tensor-parallel-size 2"),
         ],
