@@ -66,14 +66,14 @@ def forced_quantization(setup: Setup) -> Cause | None:
 
 
 def unoptimized_kernel(setup: Setup) -> Cause | None:
-    """Marlin was not used, or fell back. Source: the log of vLLM, lines of 0.9.2 to 0.33.0, vllm-project/vllm#20112."""
+    """Marlin was not used, or fell back. Source: the log and marlin_utils.py of vLLM 0.9.2 to 0.33.0; #20112."""
     line = _slow_line(setup, *_FALLBACKS)
     if line is None or forced_quantization(setup) is not None:  # which makes vLLM 0.9.2 and 0.10 say both
         return None
     return Cause(
         f"{setup.pace}, and the log says: {line}",
-        "The weights are read by a kernel that is not the fast one (Marlin): the GPU is too old for it (before vLLM "
-        "0.33 AWQ needs compute capability 8.0), or a layer has a shape that it does not take.",
+        "The weights are read by a kernel that is not the fast one (Marlin): the GPU is too old for it (it takes "
+        "compute capability 7.5, before vLLM 0.14 8.0), or a layer has a shape that it does not take.",
         "Use a newer release of vLLM or a checkpoint of another method (GPTQ, or AWQ with group size 128); leave "
         "--quantization out.",
         LIKELY,
@@ -211,7 +211,7 @@ def emulated_format(setup: Setup) -> Cause | None:
 
 
 def slow_attention(setup: Setup) -> Cause | None:
-    """A faster attention backend was ruled out. Source: the log of vLLM 0.33.0."""
+    """A faster attention backend was ruled out. Source: the log of vLLM 0.19.1 to 0.33.0."""
     line = _slow_line(setup, "reduced performance")
     if line is None:
         return None
