@@ -98,7 +98,7 @@ def test_the_document_says_what_was_served_on_what() -> None:
         tool_calls(probe()),
         profile={"name": "pocket", "model": {"id": "p", "revision": "c0ffee"}},
         throughput=THROUGHPUT,
-        gpu={"driver": "595.58", "gpus": [{"name": "L4"}]},
+        gpu={"driver": {"version": "595.58"}, "gpus": [{"name": "L4"}]},
         container=CONTAINER,
         image={"RepoDigests": ["vllm/vllm-openai@sha256:99"]},
     )
@@ -172,14 +172,14 @@ def test_prometheus_escapes_labels_and_declares_each_metric_once() -> None:
 def test_the_page_begins_with_the_verdict_and_what_was_served() -> None:
     gpu = {
         "name": "RTX 4000 SFF Ada",
-        "memory_total": 20 * 2**30,
-        "peak_bandwidth": 280e9,
-        "sources": {"peak_bandwidth": "nvml"},
+        "memory_total_bytes": 20 * 2**30,
+        "peak_bandwidth_bytes_per_second": 280e9,
+        "sources": {"peak_bandwidth_bytes_per_second": "nvml"},
     }
     built = document(
         tool_calls(probe("fail"), passed=False, model="a|b"),
         profile={"name": "q", "model": {"id": "Qwen/Q", "revision": "c0ffee"}},
-        gpu={"driver": "595.58", "gpus": [gpu]},
+        gpu={"driver": {"version": "595.58"}, "gpus": [gpu]},
         container=CONTAINER,
     )
     page = evidence_markdown.markdown(built, ["## A table\n", ""])
