@@ -24,7 +24,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state i
 LOCAL, NETWORK = "local", "network"
 # With older releases a crafted Host header passes by the key (CVE-2026-48746, up to 0.20.2), and requests of anybody
 # who reaches them can stop them (CVE-2026-115911 and others, fixed in 0.32.0).
-_SAFE_RELEASE = (0, 32)
+SAFE_RELEASE = (0, 32)
 _LISTEN = "0A"
 
 
@@ -65,7 +65,7 @@ def judge(state: EndpointState, *, local: bool, listens_on: Iterable[str] = ()) 
             f"The endpoint is open to all who can reach this machine: {where} and asks for no key. Publish it on "
             "127.0.0.1 only, or give the server a key (VLLM_API_KEY)."
         )
-    if scope == NETWORK and (release := _release(version)) and release < _SAFE_RELEASE:
+    if scope == NETWORK and (release := _release(version)) and release < SAFE_RELEASE:
         warnings.append(
             f"vLLM {version} must not be reachable from the network, even with a key: a crafted Host header passes by "
             "the key up to 0.20.2 (CVE-2026-48746), and requests can stop the server up to 0.31 (CVE-2026-115911). Use "

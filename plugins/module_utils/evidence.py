@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils import verification_causes
+from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import Setup
+
 SCHEMA_VERSION = 1
 REMOVED = "REMOVED"
 # The worst verdict is the whole's; "skip" says nothing.
@@ -44,27 +47,22 @@ def build(
     :param image: ``docker inspect`` of its image.
     :param secrets: what must not stand in the document, wherever it came from.
     """
+    setup = Setup(tool_calls, throughput or {}, waiting or {}, gpu or {}, container or {}, profile or {})
     document = {
         "schema_version": SCHEMA_VERSION,
         "host": host,
         "checked_at": checked_at,
-        "verdict": "fail" if _never_answered(waiting) else verdict(tool_calls, throughput),
+        "verdict": "fail" if setup.never_answered else verdict(tool_calls, throughput),
         "endpoint": tool_calls.get("server"),
         "model": _model(tool_calls, profile or {}),
         "container": _container(container, image or {}) if container else None,
-        "driver": ((gpu or {}).get("driver") or {}).get("version"),
-        "gpus": list((gpu or {}).get("gpus") or []),
+        "driver": (setup.gpu.get("driver") or {}).get("version"),
+        "gpus": setup.gpus,
         "tool_calls": _without_texts(tool_calls),
         "throughput": _without_texts(throughput) if throughput else None,
-        "causes": [
-            cause for result in (waiting, tool_calls, throughput) for cause in (result or {}).get("causes") or []
-        ],
+        "causes": verification_causes.find(setup),
     }
     return dict(_cleaned(document, [secret for secret in secrets if secret]))
-
-
-def _never_answered(waiting: Mapping[str, Any] | None) -> bool:
-    return waiting is not None and "models" not in waiting
 
 
 def verdict(tool_calls: Mapping[str, Any], throughput: Mapping[str, Any] | None) -> str:

@@ -26,7 +26,23 @@ def markdown(evidence: Mapping[str, Any], sections: Iterable[str]) -> str:
     """
     lines = [f"# {escaped(evidence['host'])}: {_VERDICTS[evidence['verdict']]}", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {escaped(value)} |" for name, value in _facts(evidence) if value]
-    return "\n".join([*lines, "", *(f"{section.strip()}\n" for section in sections if section.strip())])
+    shown = [f"{section.strip()}\n" for section in sections if section.strip()]
+    return "\n".join([*lines, "", *_causes(evidence, "".join(shown)), *shown])
+
+
+def _causes(evidence: Mapping[str, Any], told: str) -> list[str]:
+    """What no check could see alone."""
+    causes = [cause for cause in evidence["causes"] if escaped(cause["symptom"]) not in told]
+    if not causes:
+        return []
+    lines = ["## What all sources together say", ""]
+    for cause in causes:
+        lines += [
+            f"- **What was seen:** {escaped(cause['symptom'])}",
+            f"  **Cause:** {escaped(cause['cause'])} ({cause['confidence']})",
+            f"  **Fix:** {escaped(cause['fix'])}",
+        ]
+    return [*lines, ""]
 
 
 def _facts(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -54,9 +70,9 @@ def _model(model: Mapping[str, Any]) -> str:
 
 def _gpu(gpu: Mapping[str, Any]) -> str:
     parts = [str(gpu.get("name") or "unknown")]
-    if memory := gpu.get("memory_total"):
+    if memory := gpu.get("memory_total_bytes"):
         parts.append(f"{memory / 2**30:.1f} GiB")
-    if bandwidth := gpu.get("peak_bandwidth"):
-        source = (gpu.get("sources") or {}).get("peak_bandwidth")
+    if bandwidth := gpu.get("peak_bandwidth_bytes_per_second"):
+        source = (gpu.get("sources") or {}).get("peak_bandwidth_bytes_per_second")
         parts.append(f"{bandwidth / 1e9:.0f} GB/s{f' ({source})' if source else ''}")
     return ", ".join(parts)

@@ -269,6 +269,13 @@ RULES: tuple[StartupRule, ...] = (
         "Set tensor-parallel-size to a divisor of {heads}.",
         _VLLM,
     ),
+    _rule(
+        "too_few_gpus",
+        r"World size \((?P<wanted>\d+)\) is larger than the number of available GPUs \((?P<there>\d+)\)",
+        "The server was told to use {wanted} GPUs, and it sees {there}.",
+        "Set tensor-parallel-size (the profile's vllm.arguments) to {there} or less, with a model that fits.",
+        "vLLM, sources of 0.11.2 to 0.33.0",
+    ),
     # The model
     _rule(
         "gated",

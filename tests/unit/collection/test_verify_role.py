@@ -9,24 +9,39 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import jsonschema
-from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint
+import pytest
+from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint, markup_left
+from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_generator import FakeGenerator
 
 REPOSITORY = Path(__file__).parents[3]
 COLLECTIONS = REPOSITORY / "collections"
 MODULE_UTILS = REPOSITORY / "plugins/module_utils"
 PROGRAM = REPOSITORY / "roles/verify/files/repeat_verification.py"
 SCHEMA = REPOSITORY / "roles/verify/files/evidence.schema.json"
+CONTAINER = {
+    "Name": "/vllm-server",
+    "Image": "sha256:12",
+    "RestartCount": 0,
+    "State": {"Status": "running", "ExitCode": 0, "OOMKilled": False},
+    "NetworkSettings": {"Ports": {"8000/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8000"}]}},
+}
+LOG = "INFO vLLM API server version 0.32.0\n"
+Container = Callable[..., None]
 
 
-def verified(folder: Path, *, answers: bool = True, **settings: Any) -> tuple[int, dict[str, Any]]:
-    """The exit code of the play, and the evidence that it wrote into the folder."""
+def verified(
+    folder: Path, stand_in: FakeEndpoint | None = None, *, answers: bool = True, **settings: Any
+) -> tuple[int, dict[str, Any]]:
+    """The exit code of the play, and the evidence that it wrote into the folder; what it printed is printed again."""
     playbook = folder / "play.yml"
-    with FakeEndpoint(api_key=settings.get("verify_api_key")).serving() as endpoint:
+    stand_in = stand_in or FakeEndpoint(api_key=settings.get("verify_api_key"))
+    with stand_in.serving() as endpoint:
         variables = {"verify_base_url": endpoint.url, "verify_report_dir": str(folder), "verify_throughput": False}
         variables |= settings if answers else settings | {"verify_base_url": "http://127.0.0.1:9/v1"}
         play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
@@ -73,6 +88,75 @@ def test_an_endpoint_that_never_answers_leaves_evidence_too(tmp_path: Path) -> N
     code, evidence = verified(tmp_path, answers=False, verify_wait_timeout_seconds=1)
     assert (code, evidence["verdict"]) == (2, "fail")
     assert "connection refused" in evidence["causes"][0]["symptom"]
+
+
+@pytest.fixture
+def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
+    """Has a docker command on the path that knows one container, started with the arguments given."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return lambda *arguments: put_docker(folder, {**CONTAINER, "Config": {"Image": "vllm", "Cmd": list(arguments)}})
+
+
+def put_docker(folder: Path, container: dict[str, Any]) -> None:
+    state = {"state": container["State"], "restarts": container["RestartCount"]}
+    texts = {"state": json.dumps(state), "container": json.dumps([container]), "image": "[{}]", "log": LOG}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    command = folder / "docker"
+    command.write_text(
+        f"""#!/bin/sh
+        cd {folder}
+        case "$*" in
+          *--format*) cat state ;;
+          logs*) cat log ;;
+          image*) cat image ;;
+          *) cat container ;;
+        esac
+        """
+    )
+    command.chmod(0o755)
+
+
+def test_causes_that_only_the_container_gives_away_are_told_first(
+    tmp_path: Path, container: Container, capsys: pytest.CaptureFixture[str]
+) -> None:
+    container("--tool-call-parser", "hermes")
+    code, evidence = verified(
+        tmp_path,
+        FakeEndpoint(spoil=markup_left("tools")),
+        verify_container="vllm-server",
+        verify_profile={"name": "qwen", "tool_calls": {"parser": "qwen_tools"}},
+    )
+    symptoms = [cause["symptom"] for cause in evidence["causes"]]
+    assert (code, evidence["container"]["name"]) == (2, "vllm-server")
+    assert symptoms[0] == "the server runs with --tool-call-parser hermes, and the profile qwen says qwen_tools"
+    assert "<tools>" in symptoms[1]
+    assert symptoms[-1] == "the server listens on 0.0.0.0, and no API key is asked for"
+    printed = capsys.readouterr().out
+    assert "All sources together say:" in printed and symptoms[0] in printed
+    assert symptoms[-1] in (tmp_path / "localhost.md").read_text(encoding="utf-8")
+
+
+def test_why_a_server_is_slow_is_told_before_that_it_is(
+    tmp_path: Path, container: Container, capsys: pytest.CaptureFixture[str]
+) -> None:
+    container("--enforce-eager")
+    code, evidence = verified(
+        tmp_path,
+        FakeGenerator(),
+        verify_container="vllm-server",
+        verify_throughput=True,
+        verify_throughput_output_tokens=16,
+        verify_throughput_concurrency=[],
+        verify_minimum_tokens_per_second=1e9,
+    )
+    symptoms = [cause["symptom"] for cause in evidence["causes"]]
+    assert (code, evidence["throughput"]["verdict"]) == (2, "fail")
+    assert symptoms[0].endswith("in eager mode (--enforce-eager)")
+    assert any("the least that was asked for" in symptom for symptom in symptoms[1:])
+    assert "Leave --enforce-eager out." in capsys.readouterr().out
 
 
 def test_a_timer_without_a_place_for_its_result_is_refused_before_anything_is_asked(tmp_path: Path) -> None:

@@ -337,3 +337,24 @@ def test_text_after_a_call_waits_for_the_next_delta_of_the_new_responses_api() -
 )
 def test_text_after_a_call_at_the_end_of_the_new_responses_api(pieces: list[str], end: list[Any]) -> None:
     assert things(new_stream(*pieces)[-1]) == end
+
+
+def test_equal_choices_that_come_in_other_deltas_do_not_mix_either() -> None:
+    """One holds half a close tag after a call that lacks its last brace; its call must have been said all the same."""
+    text = '<tools>{"name": "f", "arguments": {"a": 1}</tools>'
+    half = text.index("</") + 2
+    parser = OLD.QwenToolParser(Tokenizer())
+    first = old_stream(parser, *((character, (1,)) for character in text[:half]))
+    second = [delta(parser, text[:half])]
+    second.append(delta(parser, text[half:], before=text[:half], ids=(END,)))
+    first.append(delta(parser, text[half:], before=text[:half], ids=(END,)))
+    assert assemble(first) == assemble(second) == Answer("", [("f", {"a": 1})])
+
+
+@pytest.mark.parametrize(("stop", "content"), [([], ""), (["END"], CALL[7:-8])])
+def test_an_answer_without_tags_is_not_held_where_a_stop_string_may_end_it_unseen(
+    stop: list[str], content: str
+) -> None:
+    parser = OLD.QwenToolParser(Tokenizer())
+    assert delta(parser, CALL[7:-8], request=wanting(stop=stop)).content == content
+    assert PLUGIN.QwenToolParser(None).extract_tool_calls(CALL[7:-8], wanting(stop=stop)).tools_called

@@ -765,6 +765,7 @@ class ToolCallScanner:
         self._raw.append(self._take_to(call.feed(self._text, self._pos)))
         if call.lacks_only_braces and not call.done and self._text.startswith("<", self._pos):
             if self._is_start_of(CLOSE_TAGS):
+                self._send_call()
                 return False
             if _CLOSE.match(self._text, self._pos) and not self._untagged:
                 call.close()
@@ -773,13 +774,16 @@ class ToolCallScanner:
         if call.failed:
             self._give_up_call()
             return True
-        if call.events:
-            self._call_is_sent = True
-            self._events += call.events
-            call.events = []
+        self._send_call()
         if call.done:
             self._end_call()
         return call.done
+
+    def _send_call(self) -> None:
+        if self._call.events:
+            self._call_is_sent = True
+            self._events += self._call.events
+            self._call.events = []
 
     def _end_call(self) -> None:
         self._has_calls = self._block_has_call = True
@@ -1220,7 +1224,8 @@ class QwenToolParser(ToolParser):
         """The state of the choice that this delta belongs to.
 
         Up to 0.19 all choices of a request share one parser and are told apart by what they have said so far. Where two
-        have said the same, either state will do. With `engine_based_streaming` there is one choice and no past.
+        have said the same, either state will do, but after a call that broke: what has been sent of that depends on the
+        deltas it came in. With `engine_based_streaming` there is one choice and no past.
         """
         if self.engine_based_streaming and self._streams:
             return self._streams[0]
@@ -1230,7 +1235,7 @@ class QwenToolParser(ToolParser):
                 return stream
         if said_the_same and previous_text:
             return said_the_same[0]
-        stream = ChoiceStream(self._offered_tools(request), request, self._end_tokens)
+        stream = ChoiceStream(self._names_for_untagged_calls(request), request, self._end_tokens)
         self._streams.append(stream)
         return stream
 
@@ -1244,6 +1249,15 @@ class QwenToolParser(ToolParser):
             take = stream.take_one if REWRITES_LAST_DELTA else stream.take_text_first
             return _message(take(is_last=is_last), DeltaFunctionCall)
         return _message(stream.take_all(), UntouchedFunctionCall if REWRITES_LAST_DELTA else DeltaFunctionCall)
+
+    def _names_for_untagged_calls(self, request: Any) -> set[str]:
+        """None where the end of the answer may go unseen: a stop string ends it, and nobody says so.
+
+        A whole answer without tags would be held until that end, and lost.
+        """
+        if getattr(request, "stop", None) and not self.engine_based_streaming:
+            return set()
+        return self._offered_tools(request)
 
     def _offered_tools(self, request: Any) -> set[str]:
         return _tool_names(getattr(request, "tools", None) or getattr(self, "tools", None))

@@ -172,9 +172,9 @@ def test_prometheus_escapes_labels_and_declares_each_metric_once() -> None:
 def test_the_page_begins_with_the_verdict_and_what_was_served() -> None:
     gpu = {
         "name": "RTX 4000 SFF Ada",
-        "memory_total": 20 * 2**30,
-        "peak_bandwidth": 280e9,
-        "sources": {"peak_bandwidth": "nvml"},
+        "memory_total_bytes": 20 * 2**30,
+        "peak_bandwidth_bytes_per_second": 280e9,
+        "sources": {"peak_bandwidth_bytes_per_second": "nvml"},
     }
     built = document(
         tool_calls(probe("fail"), passed=False, model="a|b"),

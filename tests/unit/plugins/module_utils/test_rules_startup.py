@@ -135,6 +135,10 @@ CASES: dict[str, tuple[str, str]] = {
         "ValueError: Total number of attention heads (40) must be divisible by tensor parallel size (3).",
         "ValueError: 40 attention heads are too many",
     ),
+    "too_few_gpus": (
+        "  Value error, World size (4) is larger than the number of available GPUs (1) in this node. If this is",
+        "INFO 07-09 10:00:00 [a.py:1] World size (1) is the number of available GPUs (1)",
+    ),
     "gated": (
         "huggingface_hub.errors.GatedRepoError: 403 Client Error. Cannot access gated repo for url",
         "INFO 07-09 10:00:00 [a.py:1] The repository is not gated",
