@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils import cause_text
 from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
 
 _VERDICTS = {
@@ -35,13 +36,7 @@ def _causes(evidence: Mapping[str, Any], told: str) -> list[str]:
     causes = [cause for cause in evidence["causes"] if escaped(cause["symptom"]) not in told]
     if not causes:
         return []
-    lines = ["## What all sources together say", ""]
-    for cause in causes:
-        lines += [
-            f"- **What was seen:** {escaped(cause['symptom'])}",
-            f"  **Cause:** {escaped(cause['cause'])} ({cause['confidence']})",
-            f"  **Fix:** {escaped(cause['fix'])}",
-        ]
+    lines = ["## What all sources together say", *(line for cause in causes for line in cause_text.markdown(cause))]
     return [*lines, ""]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils import cause_text
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
 from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import WIDTH, printable, table, wrapped
@@ -68,9 +69,7 @@ def as_text(report: Report) -> str:
         for line in report.exhibit.split("\n"):
             lines += wrapped(line, "  ") if len(line) > WIDTH - 2 else [f"  {line}"]
     for cause in report.causes:
-        lines += ["", *wrapped(cause.symptom, "What was seen: ")]
-        lines += wrapped(f"{cause.cause} ({cause.confidence})", "Cause:         ")
-        lines += wrapped(cause.fix, "Fix:           ")
+        lines += cause_text.terminal(cause.as_dict())
     if report.notes:
         lines += ["", "In detail:", *(line for note in report.notes for line in wrapped(note, "- "))]
     return printable("\n".join([*lines, "", report.total]))
@@ -85,12 +84,7 @@ def as_markdown(report: Report) -> str:
         fence = "`" * 4  # what a model left in its text may hold three
         lines += ["", f"{escaped(report.exhibit_title)}:", "", fence, report.exhibit, fence]
     for cause in report.causes:
-        lines += [
-            "",
-            f"- **What was seen:** {escaped(cause.symptom)}",
-            f"- **Cause:** {escaped(cause.cause)} ({cause.confidence})",
-            f"- **Fix:** {escaped(cause.fix)}",
-        ]
+        lines += cause_text.markdown(cause.as_dict())
     if report.notes:
         lines += ["", "In detail:", "", *(f"- {escaped(note)}" for note in report.notes)]
     return printable("\n".join([*lines, "", f"**{report.total}**", ""]))

@@ -263,9 +263,10 @@ def never_calls(outcome: Outcome) -> Cause | None:
         return None
     return Cause(
         f"{', '.join(result.probe.id for result in missing)}: the model answers in text and makes no attempt at a call",
-        "The model does not decide for a tool: it is not trained for tool calls, too small, or its chat template does "
-        "not tell it how.",
-        "Check that the model supports tool calling and that its chat template is the one for tools.",
+        "The model does not decide for a tool: it is not trained for tool calls, too small, its chat template does not "
+        "tell it how, or the sampling values of its generation_config.json are not its maker's newest.",
+        "Check that the model supports tool calling, that its chat template is the one for tools, and that its files "
+        "are up to date; if it calls with simpler tools only, the schemas of the others are too complex for it.",
         POSSIBLE,
     )
 

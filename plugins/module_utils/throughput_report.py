@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils import cause_text
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
 from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable, table, wrapped
@@ -56,9 +57,7 @@ def as_text(report: Report) -> str:
     if report.levels:
         lines += ["", *table(LEVELS, *report.levels)]
     for cause in report.causes:
-        lines += ["", *wrapped(cause.symptom, "What was seen: ")]
-        lines += wrapped(f"{cause.cause} ({cause.confidence})", "Cause:         ")
-        lines += wrapped(cause.fix, "Fix:           ")
+        lines += cause_text.terminal(cause.as_dict())
     if report.notes:
         lines += ["", "In detail:", *(line for note in report.notes for line in wrapped(note, "- "))]
     return printable("\n".join([*lines, "", *wrapped(report.total)]))
@@ -73,12 +72,7 @@ def as_markdown(report: Report) -> str:
             every: list[Row] = [headings, ("---",) * len(headings), *rows]
             lines += [f"| {' | '.join(escaped(cell) for cell in row)} |" for row in every]
     for cause in report.causes:
-        lines += [
-            "",
-            f"- **What was seen:** {escaped(cause.symptom)}",
-            f"- **Cause:** {escaped(cause.cause)} ({cause.confidence})",
-            f"- **Fix:** {escaped(cause.fix)}",
-        ]
+        lines += cause_text.markdown(cause.as_dict())
     if report.notes:
         lines += ["", "In detail:", "", *(f"- {escaped(note)}" for note in report.notes)]
     return printable("\n".join([*lines, "", f"**{escaped(report.total)}**", ""]))

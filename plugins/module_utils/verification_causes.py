@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils import rules_exposure, rules_setup, rules_speed
+from ansible_collections.toolserve.gpunode.plugins.module_utils import (
+    cause_text,
+    rules_exposure,
+    rules_setup,
+    rules_speed,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
-from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable, wrapped
+from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable
 from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import Setup
 
 Told = dict[str, str]
@@ -41,9 +46,7 @@ def as_text(causes: Iterable[Mapping[str, str]], told: Iterable[Mapping[str, str
     lines = []
     for cause in causes:
         if cause["symptom"] not in symptoms:
-            lines += ["", *wrapped(cause["symptom"], "What was seen: ")]
-            lines += wrapped(f"{cause['cause']} ({cause['confidence']})", "Cause:         ")
-            lines += wrapped(cause["fix"], "Fix:           ")
+            lines += cause_text.terminal(cause)
     return printable("\n".join(["All sources together say:", *lines])) if lines else ""
 
 
