@@ -22,7 +22,7 @@ demo: $(READY) ## Provision a node without a GPU and prove its tool calls (PARSE
 demo-down: $(READY) ## Remove the demo's node
 	@$(BENCH) demo-down
 
-check: $(READY) ## Lint and unit tests: under a minute
+check: $(READY) ## Lint and unit tests: about a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-ansible unit lint-python lint-docs
 
 test: check fuzz sanity unit-newest-core contract-sample pocket-model-sample e2e molecule ## Everything: what CI runs
