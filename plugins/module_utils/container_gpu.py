@@ -101,8 +101,8 @@ def _cause(answer: ContainerAnswer, module_version: str | None, after: str) -> C
     if compat(cuda):
         return Cause(
             f"{said}; the loader took {cuda.path}",
-            "The loader finds the CUDA compatibility libraries of the image before those of the driver. They serve data "
-            "center GPUs with a driver that is older than the image, and no other GPU.",
+            "The loader finds the CUDA compatibility libraries of the image before those of the driver. They serve "
+            "data center GPUs with a driver that is older than the image, and no other GPU.",
             "Install a driver branch that is at least as new as the image's CUDA; then the toolkit leaves them out. If "
             "the image itself puts them first (vLLM 0.15 and 0.16 do), set LD_LIBRARY_PATH to "
             "/usr/local/nvidia/lib64:/usr/local/nvidia/lib in vllm_environment, or choose another release.",
