@@ -165,11 +165,10 @@ def _cdi_refresh(made: Contents, _package: Package) -> None:
     units = ("nvidia-cdi-refresh.path", "nvidia-cdi-refresh.service")
     for unit in units:
         made.add(f"{_UNITS}/{unit}", _script(unit))
-    made.run(
-        "postinst",
-        f"if [ -d /run/systemd/system ]; then systemctl daemon-reload; systemctl enable --now {' '.join(units)} || :; fi",
-    )
-    made.run("prerm", f"if [ -d /run/systemd/system ]; then systemctl disable --now {' '.join(units)} || :; fi")
+    names = " ".join(units)
+    where = "if [ -d /run/systemd/system ]; then"
+    made.run("postinst", f"{where} systemctl daemon-reload; systemctl enable --now {names} || :; fi")
+    made.run("prerm", f"{where} systemctl disable --now {names} || :; fi")
 
 
 def _runtime_hook(made: Contents, _package: Package) -> None:

@@ -43,7 +43,7 @@ _KEY_FILES = {
 
 
 def ensure() -> tuple[Path, dict[str, str]]:
-    """The folder that nodes mount, and the fingerprints of the keys by their names, built when the inputs have changed."""
+    """The folder that nodes mount and the fingerprints of its keys; built when the inputs have changed."""
     path = CACHE / f"nvidia-{_digest()}"
     if not path.exists():
         missing = [package for tool, package in _TOOLS.items() if shutil.which(tool) is None]

@@ -1,21 +1,23 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""NVIDIA's Container Toolkit for the stand-in driver: nvidia-ctk and nvidia-container-runtime by the name it is called with.
+"""NVIDIA's Container Toolkit for the stand-in driver: nvidia-ctk and nvidia-container-runtime, by name.
 
 A container gets the GPU as the real one does it: device nodes with their cgroup rules, the driver's libraries and
-nvidia-smi as mounts; by editing the container's config.json (the runtime), or by a CDI specification that the engine reads.
+nvidia-smi as mounts. The runtime edits the container's config.json; a CDI specification is read by the engine.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import shutil
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 VERSION = "@VERSION@"
 CONFIG = Path("/etc/nvidia-container-runtime/config.toml")
@@ -80,15 +82,17 @@ def device_numbers(paths: tuple[str, ...] = DEVICES) -> list[tuple[str, int, int
     return found
 
 
-def wants_gpu(config: dict) -> bool:
+def wants_gpu(config: dict[str, Any]) -> bool:
     """Whether a container's config.json asks for GPUs; "void" says that CDI has given them already."""
     environment = dict(entry.split("=", 1) for entry in config.get("process", {}).get("env", []) if "=" in entry)
     return environment.get("NVIDIA_VISIBLE_DEVICES", "") not in ("", "none", "void")
 
 
-def with_gpu(config: dict, devices: list[tuple[str, int, int]], pairs: list[tuple[str, str]]) -> dict:
+def with_gpu(
+    config: dict[str, Any], devices: list[tuple[str, int, int]], pairs: list[tuple[str, str]]
+) -> dict[str, Any]:
     """The config.json of a container (OCI runtime specification) with the GPU in it; the one given stays as it is."""
-    edited = json.loads(json.dumps(config))
+    edited: dict[str, Any] = json.loads(json.dumps(config))
     linux = edited.setdefault("linux", {})
     rules = linux.setdefault("resources", {}).setdefault("devices", [])
     for path, major, minor in devices:
@@ -103,7 +107,7 @@ def with_gpu(config: dict, devices: list[tuple[str, int, int]], pairs: list[tupl
     return edited
 
 
-def cdi_specification(devices: list[tuple[str, int, int]], pairs: list[tuple[str, str]]) -> dict:
+def cdi_specification(devices: list[tuple[str, int, int]], pairs: list[tuple[str, str]]) -> dict[str, Any]:
     """What the Container Device Interface of the engine is to know of the GPU."""
     nodes = [path for path, _major, _minor in devices]
     gpu = {"deviceNodes": [{"path": path} for path in nodes if path == "/dev/nvidia0"]}
@@ -126,7 +130,7 @@ def runtime(arguments: list[str]) -> None:
     """nvidia-container-runtime: edit the bundle where a container is made, then become runc."""
     if any(word in arguments for word in ("create", "run")):
         bundle = next(
-            (Path(after) for before, after in zip(arguments, arguments[1:]) if before in ("--bundle", "-b")), Path()
+            (Path(after) for before, after in itertools.pairwise(arguments) if before in ("--bundle", "-b")), Path()
         )
         path = bundle / "config.json"
         config = json.loads(path.read_text())
