@@ -117,18 +117,16 @@ def classify(
     # Packages of one source have one version: what is known of one of them holds for all.
     siblings = {package.version: vendor for package, vendor in first.items() if vendor != UNKNOWN}
     return tuple(
-        DriverPackage(package, what, _or_sibling(package, first[package], siblings), branch(package))
+        DriverPackage(package, what, _or_sibling(package, what, first[package], siblings), branch(package))
         for package, what in ours
     )
 
 
-def _or_sibling(package: Package, vendor: str, siblings: Mapping[str, str]) -> str:
-    if vendor != UNKNOWN:
-        return vendor
-    if package.version in siblings:
-        return siblings[package.version]
+def _or_sibling(package: Package, what: str, vendor: str, siblings: Mapping[str, str]) -> str:
+    if vendor != UNKNOWN or package.version in siblings:
+        return siblings.get(package.version, vendor)
     number = branch(package)
-    if number is None or not _plain(package.version):
+    if what != STACK or number is None or not _plain(package.version):
         return UNKNOWN
     return DEBIAN if number in _DEBIANS_BRANCHES else NVIDIA
 

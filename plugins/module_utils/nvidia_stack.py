@@ -116,6 +116,25 @@ def incomplete_libcuda(facts: NodeFacts, stack: Iterable[DriverPackage]) -> list
     return []
 
 
+def kernels_without_module(facts: NodeFacts) -> list[str]:
+    """Of the running kernel and the one that boots next those that have no NVIDIA module."""
+    kernels = dict.fromkeys((facts.kernels.running, facts.kernels.next_boot))
+    return [kernel for kernel in kernels if kernel not in facts.module.on_disk]
+
+
+def without_module(facts: NodeFacts, stack: Iterable[DriverPackage]) -> list[Conflict]:
+    """Libraries that no kernel module belongs to, and nothing that would build one."""
+    packages = list(stack)
+    upcoming = facts.kernels.next_boot
+    if not packages or upcoming in facts.module.on_disk or any(builds_modules(package) for package in packages):
+        return []
+    if facts.kernels.running in facts.module.on_disk:
+        return []  # it works now; the next kernel is told as a warning
+    return [
+        Conflict("driver packages without a kernel module", "no package builds one, so that nothing drives the GPU")
+    ]
+
+
 def runfile_driver(facts: NodeFacts) -> list[Conflict]:
     """A driver that dpkg knows nothing of."""
     if not facts.runfile.present:
