@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.toolserve.gpunode.plugins.module_utils.dpkg_status import Package
 
 UBUNTU, DEBIAN, NVIDIA, UNKNOWN = "ubuntu", "debian", "nvidia", "unknown"
+VENDOR_NAMES = {UBUNTU: "Ubuntu", DEBIAN: "Debian", NVIDIA: "NVIDIA", UNKNOWN: "an unknown packager"}
 
 # What a package is to the driver: a part of it that must be of its branch; a pin of NVIDIA's; or a helper with a
 # version of its own, which apt brings along and which stands in nobody's way.
@@ -123,8 +124,10 @@ def classify(
 
 
 def _or_sibling(package: Package, what: str, vendor: str, siblings: Mapping[str, str]) -> str:
-    if vendor != UNKNOWN or package.version in siblings:
-        return siblings.get(package.version, vendor)
+    if vendor != UNKNOWN:
+        return vendor
+    if package.version in siblings:
+        return siblings[package.version]
     number = branch(package)
     if what != STACK or number is None or not _plain(package.version):
         return UNKNOWN

@@ -16,6 +16,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_gpus impo
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import (
     STACK,
     UNKNOWN,
+    VENDOR_NAMES,
     DriverPackage,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Target, Wish
@@ -79,10 +80,10 @@ def mixed(stack: Iterable[DriverPackage]) -> list[Conflict]:
     kinds = sorted({(package.vendor, package.branch or "?") for package in core if package.vendor != UNKNOWN})
     if len(kinds) < 2:
         return []
-    parts = ", ".join(f"{vendor} {branch}" for vendor, branch in kinds)
+    parts = " and ".join(f"branch {branch} packaged by {VENDOR_NAMES[vendor]}" for vendor, branch in kinds)
     return [
         Conflict(
-            f"driver packages of {parts}",
+            f"packages of {parts}",
             "one driver is of one vendor and one branch: library and kernel module must have the same version",
         )
     ]
@@ -172,10 +173,13 @@ def unfit_for_gpus(facts: NodeFacts, stack: Iterable[DriverPackage], gpus: Gpus)
 
 def differs(stack: Iterable[DriverPackage], target: Target) -> list[Conflict]:
     """A driver that is sound, but not the one that is asked for."""
-    others = sorted({f"{package.vendor} {package.branch}" for package in stack if not of_target(package, target)})
-    if not others:
-        return []
-    return [Conflict(f"a sound driver ({', '.join(others)})", f"nvidia_driver_replace_healthy asks for {target}")]
+    others = {(package.vendor, package.branch) for package in stack if not of_target(package, target)}
+    return [
+        Conflict(
+            f"branch {branch} packaged by {VENDOR_NAMES[vendor]}", f"nvidia_driver_replace_healthy asks for {target}"
+        )
+        for vendor, branch in sorted(others, key=str)
+    ]
 
 
 def older(version: str, than: str) -> bool:
