@@ -128,4 +128,4 @@ def test_a_profile_that_cannot_be_read_is_one_reason_among_the_others(tmp_path: 
 def test_what_cannot_be_looked_at_is_one_reason_among_the_others(tmp_path: Path) -> None:
     told, _all = preflight(tmp_path, {"distribution": "Fedora"}, vllm_extra_arguments=["no", "mapping"])
     assert "This node runs Fedora" in told
-    assert "could not look at the node" in told and "vllm_extra_arguments" in told
+    assert "The role vllm could not look at the node" in told and "vllm_extra_arguments" in told
