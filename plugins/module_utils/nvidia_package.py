@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.toolserve.gpunode.plugins.module_utils.dpkg_status import Package
 
 UBUNTU, DEBIAN, NVIDIA, UNKNOWN = "ubuntu", "debian", "nvidia", "unknown"
+VENDOR_NAMES = {UBUNTU: "Ubuntu", DEBIAN: "Debian", NVIDIA: "NVIDIA", UNKNOWN: "an unknown packager"}
 
 # What a package is to the driver: a part of it that must be of its branch; a pin of NVIDIA's; or a helper with a
 # version of its own, which apt brings along and which stands in nobody's way.
@@ -117,18 +118,18 @@ def classify(
     # Packages of one source have one version: what is known of one of them holds for all.
     siblings = {package.version: vendor for package, vendor in first.items() if vendor != UNKNOWN}
     return tuple(
-        DriverPackage(package, what, _or_sibling(package, first[package], siblings), branch(package))
+        DriverPackage(package, what, _or_sibling(package, what, first[package], siblings), branch(package))
         for package, what in ours
     )
 
 
-def _or_sibling(package: Package, vendor: str, siblings: Mapping[str, str]) -> str:
+def _or_sibling(package: Package, what: str, vendor: str, siblings: Mapping[str, str]) -> str:
     if vendor != UNKNOWN:
         return vendor
     if package.version in siblings:
         return siblings[package.version]
     number = branch(package)
-    if number is None or not _plain(package.version):
+    if what != STACK or number is None or not _plain(package.version):
         return UNKNOWN
     return DEBIAN if number in _DEBIANS_BRANCHES else NVIDIA
 

@@ -30,7 +30,7 @@ def lines(plan: Plan) -> list[str]:
     text += [f"Unhold: {name}" for name in plan.hold_changes]
     text += ["Let dpkg finish what it has begun"] if plan.dpkg_repair else []
     text += ["Run NVIDIA's own uninstaller"] if plan.runfile_uninstall else []
-    text += [f"Purge: {entry.name} {entry.version}: {entry.why}" for entry in plan.purge]
+    text += [f"Purge: {', '.join(names)} ({why})" for why, names in _by_reason(plan).items()]
     text += [f"Remove the DKMS tree: {tree}" for tree in plan.dkms_remove]
     text += [f"Remove the file: {file.path}: {file.why}" for file in plan.remove_files]
     text += [f"Pin: {plan.pin['path']}"] if plan.pin else []
@@ -40,3 +40,11 @@ def lines(plan: Plan) -> list[str]:
     text += [f"Install: {name} {plan.candidates.get(name, '')}".rstrip() for name in plan.install]
     text += [f"Reboot: {reason}" for reason in plan.reboot_reasons if reason not in plan.reboot_first]
     return text + [f"Warning: {warning}" for warning in plan.warnings]
+
+
+def _by_reason(plan: Plan) -> dict[str, list[str]]:
+    """The packages to purge, with one reason said once."""
+    reasons: dict[str, list[str]] = {}
+    for entry in plan.purge:
+        reasons.setdefault(entry.why, []).append(entry.name)
+    return reasons

@@ -62,6 +62,7 @@ def _conflicts(facts: NodeFacts, wish: Wish, gpus: Gpus) -> list[Conflict]:
         *nvidia_stack.mixed(stack),
         *nvidia_stack.broken(stack),
         *nvidia_stack.incomplete_libcuda(facts, stack),
+        *nvidia_stack.without_module(facts, stack),
         *nvidia_stack.too_old(facts, stack, wish),
         *nvidia_stack.unfit_for_gpus(facts, stack, gpus),
     ]
@@ -73,17 +74,13 @@ def _kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
     plan = Plan(HEALTHY, str(wanted), reboot_reasons=nvidia_reboot.reasons(facts))
     plan.warnings += [text for text in (nvidia_reboot.unrelated_request(facts),) if text]
     plan.warnings += [
-        f"{conflict.what} is kept, although {wanted} is asked for: it is sound. Set nvidia_driver_replace_healthy to "
-        "replace it."
+        f"{conflict.what} is sound and stays, although {wanted} is asked for. Set nvidia_driver_replace_healthy to true "
+        "to replace it."
         for conflict in nvidia_stack.differs(stack, wanted)
     ]
     if not gpus.generations:
         plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
-    lacking = [
-        kernel
-        for kernel in dict.fromkeys((facts.kernels.running, facts.kernels.next_boot))
-        if kernel not in facts.module.on_disk
-    ]
+    lacking = nvidia_stack.kernels_without_module(facts)
     if lacking and any(nvidia_stack.builds_modules(package) for package in stack):
         plan.state = REPAIR
         plan.conflicts = [
@@ -107,7 +104,7 @@ def _replacement(
     """For a node without a driver, and for one whose driver cannot stay."""
     plan = Plan(state, str(wanted), conflicts)
     plan.purge = of(facts, wanted, conflicts)
-    gone = {entry.name for entry in plan.purge}
+    gone = {entry.name.partition(":")[0] for entry in plan.purge}
     plan.dpkg_repair = any(package.broken and package.name not in gone for package in facts.dpkg)
     names = package_names(wanted, facts.distribution, kernel_flavour(facts.kernels), facts.policy)
     plan.install = [*names, *companions(facts, wanted, plan.purge)]

@@ -16,7 +16,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package i
     NVIDIA,
     PINNING,
     UBUNTU,
-    UNKNOWN,
+    VENDOR_NAMES,
     DriverPackage,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import (
@@ -31,7 +31,6 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target im
 _COMPANION = re.compile(
     r"^(?P<name>nvidia-fabricmanager|nvidia-imex|libnvidia-nscq|libnvsdm|cuda-drivers-fabricmanager)(-\d{3})?$"
 )
-_VENDORS = {"ubuntu": "Ubuntu", "debian": "Debian", "nvidia": "NVIDIA", UNKNOWN: "an unknown packager"}
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,14 @@ def _why(package: DriverPackage, target: Target, libcuda_gone: bool) -> str:
 
 def _foreign(package: DriverPackage, target: Target) -> str:
     branch = f"branch {package.branch}" if package.branch else "no known branch"
-    what = f"{branch} of {_VENDORS[package.vendor]}"
+    what = f"{branch} packaged by {VENDOR_NAMES[package.vendor]}"
     if not package.package.on_disk:
-        return f"removed before, its configuration is left ({what})"
+        return f"{what}, removed before, but its configuration is left"
     same = package.vendor == target.vendor and package.branch == target.branch
     if same:
         flavour = "open" if flavour_is_open(package.name) else "proprietary"
         return f"brings the {flavour} kernel modules, wanted are the {target.flavour} ones"
-    return f"{what}; its files and names are in the way of {target}"
+    return f"{what}, in the way of branch {target.branch} packaged by {VENDOR_NAMES[target.vendor]}"
 
 
 def _spec(package: DriverPackage, native: str) -> str:

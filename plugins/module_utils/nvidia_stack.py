@@ -16,6 +16,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_gpus impo
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import (
     STACK,
     UNKNOWN,
+    VENDOR_NAMES,
     DriverPackage,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Target, Wish
@@ -79,10 +80,10 @@ def mixed(stack: Iterable[DriverPackage]) -> list[Conflict]:
     kinds = sorted({(package.vendor, package.branch or "?") for package in core if package.vendor != UNKNOWN})
     if len(kinds) < 2:
         return []
-    parts = ", ".join(f"{vendor} {branch}" for vendor, branch in kinds)
+    parts = " and ".join(f"branch {branch} packaged by {VENDOR_NAMES[vendor]}" for vendor, branch in kinds)
     return [
         Conflict(
-            f"driver packages of {parts}",
+            f"packages of {parts}",
             "one driver is of one vendor and one branch: library and kernel module must have the same version",
         )
     ]
@@ -114,6 +115,25 @@ def incomplete_libcuda(facts: NodeFacts, stack: Iterable[DriverPackage]) -> list
             )
         ]
     return []
+
+
+def kernels_without_module(facts: NodeFacts) -> list[str]:
+    """Of the running kernel and the one that boots next those that have no NVIDIA module."""
+    kernels = dict.fromkeys((facts.kernels.running, facts.kernels.next_boot))
+    return [kernel for kernel in kernels if kernel not in facts.module.on_disk]
+
+
+def without_module(facts: NodeFacts, stack: Iterable[DriverPackage]) -> list[Conflict]:
+    """Libraries that no kernel module belongs to, and nothing that would build one."""
+    packages = list(stack)
+    upcoming = facts.kernels.next_boot
+    if not packages or upcoming in facts.module.on_disk or any(builds_modules(package) for package in packages):
+        return []
+    if facts.kernels.running in facts.module.on_disk:
+        return []  # it works now; the next kernel is told as a warning
+    return [
+        Conflict("driver packages without a kernel module", "no package builds one, so that nothing drives the GPU")
+    ]
 
 
 def runfile_driver(facts: NodeFacts) -> list[Conflict]:
@@ -153,10 +173,13 @@ def unfit_for_gpus(facts: NodeFacts, stack: Iterable[DriverPackage], gpus: Gpus)
 
 def differs(stack: Iterable[DriverPackage], target: Target) -> list[Conflict]:
     """A driver that is sound, but not the one that is asked for."""
-    others = sorted({f"{package.vendor} {package.branch}" for package in stack if not of_target(package, target)})
-    if not others:
-        return []
-    return [Conflict(f"a sound driver ({', '.join(others)})", f"nvidia_driver_replace_healthy asks for {target}")]
+    others = {(package.vendor, package.branch) for package in stack if not of_target(package, target)}
+    return [
+        Conflict(
+            f"branch {branch} packaged by {VENDOR_NAMES[vendor]}", f"nvidia_driver_replace_healthy asks for {target}"
+        )
+        for vendor, branch in sorted(others, key=str)
+    ]
 
 
 def older(version: str, than: str) -> bool:

@@ -18,7 +18,12 @@ from pathlib import Path
 from ansible_collections.toolserve.gpunode.plugins.module_utils.apt_policy import Policy
 from ansible_collections.toolserve.gpunode.plugins.module_utils.command import Ask
 from ansible_collections.toolserve.gpunode.plugins.module_utils.node_files import read_text
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import DEBIAN, NVIDIA, UBUNTU
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import (
+    DEBIAN,
+    NVIDIA,
+    UBUNTU,
+    VENDOR_NAMES,
+)
 
 PROPRIETARY, OPEN, AUTO = "proprietary", "open", "auto"
 
@@ -82,8 +87,7 @@ class Target:
         return OPEN if self.open_flavour else PROPRIETARY
 
     def __str__(self) -> str:
-        packager = {NVIDIA: "NVIDIA's packages", UBUNTU: "Ubuntu's packages", DEBIAN: "Debian's packages"}[self.vendor]
-        return f"driver {self.branch}, {packager}, {self.flavour} kernel modules"
+        return f"branch {self.branch} packaged by {VENDOR_NAMES[self.vendor]} ({self.flavour} kernel modules)"
 
 
 def read_distribution(root: Path, ask: Ask) -> Distribution:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import docker
 
-from . import engine, node_image, vllm_image
+from . import engine, gpu_proof_image, node_image, vllm_image
 from .ansible import REPOSITORY, galaxy
 from .console import step
 from .nvidia import tree
@@ -23,7 +23,7 @@ def prepare(*node_releases: str, stand_ins: bool = False) -> docker.DockerClient
     """Make the images where needed and write .bench/bench.json, which inventories read.
 
     :param node_releases: the Debian releases of which node images are wanted, such as "13".
-    :param stand_ins: build NVIDIA's stand-in repositories too.
+    :param stand_ins: build NVIDIA's stand-in repositories too, and the image of a container that sees the GPU.
     """
     client = engine.ensure()
     with step("Images of the bench (first time: about 6 minutes, later: seconds)"):
@@ -36,7 +36,13 @@ def prepare(*node_releases: str, stand_ins: bool = False) -> docker.DockerClient
         }
         if stand_ins:
             path, fingerprints = tree.ensure()
-            facts |= {"nvidia": str(path), "nvidia_fingerprints": fingerprints}
+            proof_image, proof_archive = gpu_proof_image.ensure(client)
+            facts |= {
+                "nvidia": str(path),
+                "nvidia_fingerprints": fingerprints,
+                "gpu_proof_image": proof_image,
+                "gpu_proof_archive": str(proof_archive),
+            }
     STATE.mkdir(exist_ok=True)
     (STATE / "bench.json").write_text(json.dumps(facts, indent=2) + "\n")
     return client
