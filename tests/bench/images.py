@@ -63,7 +63,7 @@ def build(client: docker.DockerClient, name: str, context: Path, base: str, minu
 def archive(client: docker.DockerClient, name: str, title: str) -> Path:
     """The image as a tar file of the cache, for nodes that have no registry to pull from.
 
-    :param title: the file's name without its ending: a kind, a hyphen and the digest; other digests of the kind are removed.
+    :param title: the name without its ending: a kind, a hyphen and a digest; other digests of the kind are removed.
     """
     path = CACHE / f"{title}.tar"
     if path.exists():

@@ -38,6 +38,9 @@ def driver_files(version: str) -> Contents:
     _add_library(made, "libnvidia-ml", version)
     made.add("/usr/bin/nvidia-smi", stubs.program("nvidia-smi", version), 0o755)
     made.add(f"/usr/lib/modules/{platform.release()}/kernel/drivers/video/nvidia.ko", stubs.module(version, "NVIDIA"))
+    uninstaller = _script("nvidia-uninstall").replace("@VERSION@", version)
+    made.add("/usr/bin/nvidia-installer", uninstaller, 0o755)
+    made.links["/usr/bin/nvidia-uninstall"] = "nvidia-installer"
     made.add("/var/lib/nvidia/log", "0000000000000000\n")
     made.add(
         "/var/log/nvidia-installer.log", f"nvidia-installer log file\nInstalling NVIDIA driver version {version}.\n"
@@ -54,14 +57,20 @@ def _add_library(made: Contents, name: str, version: str) -> None:
     made.links[f"{_LIBRARIES}/{name}.so.1"] = f"{name}.so.{version}"
 
 
+def _run_ldconfig(made: Contents) -> None:
+    """With a postrm the package stays as "rc" when it is removed and not purged, as the real ones do."""
+    made.run("postinst", "ldconfig")
+    made.run("postrm", "ldconfig")
+
+
 def _libcuda(made: Contents, package: Package) -> None:
     _add_library(made, "libcuda", package.upstream)
-    made.run("postinst", "ldconfig")
+    _run_ldconfig(made)
 
 
 def _nvidia_ml(made: Contents, package: Package) -> None:
     _add_library(made, "libnvidia-ml", package.upstream)
-    made.run("postinst", "ldconfig")
+    _run_ldconfig(made)
 
 
 def _nvidia_smi(made: Contents, package: Package) -> None:
