@@ -10,6 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 from ansible_collections.toolserve.gpunode.plugins.module_utils import (
     gpu_fit,
+    misspelt_settings,
     node_capacity,
     publishing,
     reasons_to_stop,
@@ -52,5 +53,6 @@ class FilterModule:
             "listen_address_problems": listen_address_problems,
             "listen_port_problems": publishing.port_problems,
             "memory_shortages": node_capacity.memory_shortages,
+            "misspelt_settings": misspelt_settings.misspelt,
             "numbered_reasons": numbered_reasons,
         }
