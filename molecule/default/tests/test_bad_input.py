@@ -73,7 +73,7 @@ def test_address_that_others_reach_without_a_key():
 
 def test_no_gpu_to_serve_the_model_on():
     message = refused(*settings(gpunode_accelerator="cuda", gpunode_listen_address="127.0.0.1"))
-    assert "The kernel of this node lists no NVIDIA GPU" in message
+    assert "No NVIDIA GPU is on the PCI bus" in message
 
 
 def test_everything_at_once():
@@ -103,7 +103,7 @@ def test_everything_at_once():
         "vllm_extra_arguments sets tool-call-parser",
         "must not be reachable from outside",
         "in use already, by the container vllm-server",
-        "lists no NVIDIA GPU",
+        "No NVIDIA GPU is on the PCI bus",
     ]
     assert [reason for reason in reasons if reason not in message] == []
     assert message.count(" reasons to stop. Nothing was changed on this node.") == 2  # on stderr, and with the task
