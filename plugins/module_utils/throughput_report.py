@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import cause_text
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
@@ -97,7 +99,20 @@ def _figures(outcome: Outcome, judgement: Judgement) -> list[Row]:
         parts += f"{_size(roofline.kv_bytes)} of KV cache"
         rows.append(("roofline", f"{roofline.tokens_per_second:.1f} tokens/s", parts))
         rows.append(("efficiency", f"{judgement.efficiency or 0:.0%}", f"at a context of {context:.0f} tokens"))
-    return rows
+    return [*rows, *map(_gpu, outcome.gpus_under_load)]
+
+
+def _gpu(load: Mapping[str, Any]) -> Row:
+    """What a GPU did while it decoded: power and heat, clocks, and what held it back."""
+    figures = (("power_draw_watts", "W"), ("temperature_celsius", "°C"), ("utilization_percent", "% busy"))
+    value = [f"{load[name]['median']:.0f} {unit}" for name, unit in figures if load.get(name)]
+    clocks = [
+        f"{what} at {load[name]['median']:.0f} MHz (from {load[name]['minimum']:.0f})"
+        for name, what in (("clock_memory_mhz", "memory"), ("clock_sm_mhz", "SM"))
+        if load.get(name)
+    ]
+    held = [f"{name} in {times} of {load['samples']} looks" for name, times in (load["throttle_reasons"] or {}).items()]
+    return (f"GPU {load['index']}", ", ".join(value), "; ".join([*clocks, *held]))
 
 
 def _level(level: Level) -> Row:
