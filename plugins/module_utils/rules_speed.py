@@ -19,6 +19,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.serving_gpus imp
     gpu_label,
     working_processes,
 )
+from ansible_collections.toolserve.gpunode.plugins.module_utils.throttle_reasons import IDLE
 from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import Gpu, Setup
 
 _THERMAL = ("hw_thermal_slowdown", "sw_thermal_slowdown")
@@ -193,7 +194,7 @@ def low_memory_clock(setup: Setup) -> Cause | None:
 def low_clock(setup: Setup) -> Cause | None:
     """Busy, slow, and nothing is said to hold it back: a locked clock. Source: NVML's clocks (nvidia-smi -lgc)."""
     for gpu in setup.serving_gpus:
-        reasons = set(gpu.get("throttle_reasons") or []) - {"gpu_idle"}
+        reasons = set(gpu.get("throttle_reasons") or []) - {IDLE}
         if _busy(gpu) and not reasons and (low := _low_clock(gpu, "sm", _LOW_CLOCK)):
             return Cause(
                 f"{setup.pace}, and the processors of {gpu_label(gpu)} run at {low} though it is busy",

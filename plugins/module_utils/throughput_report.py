@@ -14,6 +14,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import cause_tex
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
 from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable, table, wrapped
+from ansible_collections.toolserve.gpunode.plugins.module_utils.throttle_reasons import IDLE
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_checks import NOT_MEASURED, SKIP
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_judge import Judgement
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_run import Level, Outcome
@@ -103,16 +104,15 @@ def _figures(outcome: Outcome, judgement: Judgement) -> list[Row]:
 
 
 def _gpu(load: Mapping[str, Any]) -> Row:
-    """What a GPU did while it decoded: power and heat, clocks, and what held it back."""
-    figures = (("power_draw_watts", "W"), ("temperature_celsius", "°C"), ("utilization_percent", "% busy"))
-    value = [f"{load[name]['median']:.0f} {unit}" for name, unit in figures if load.get(name)]
-    clocks = [
-        f"{what} at {load[name]['median']:.0f} MHz (from {load[name]['minimum']:.0f})"
-        for name, what in (("clock_memory_mhz", "memory"), ("clock_sm_mhz", "SM"))
-        if load.get(name)
-    ]
-    held = [f"{name} in {times} of {load['samples']} looks" for name, times in (load["throttle_reasons"] or {}).items()]
-    return (f"GPU {load['index']}", ", ".join(value), "; ".join([*clocks, *held]))
+    """What a GPU did while it decoded, by the medians."""
+    powers = _medians(load, ("power_draw_watts", "{:.0f} W"), ("temperature_celsius", "{:.0f} °C"))
+    clocks = _medians(load, ("clock_memory_mhz", "memory {:.0f} MHz"), ("clock_sm_mhz", "SM {:.0f} MHz"))
+    busy = _medians(load, ("utilization_percent", "{:.0f}% busy"))
+    return (f"GPU {load['index']}", ", ".join(powers), ", ".join([*clocks, *busy]))
+
+
+def _medians(load: Mapping[str, Any], *figures: tuple[str, str]) -> list[str]:
+    return [text.format(load[name]["median"]) for name, text in figures if load.get(name)]
 
 
 def _level(level: Level) -> Row:
@@ -135,6 +135,11 @@ def _notes(outcome: Outcome, judgement: Judgement) -> list[str]:
     notes = [f"{check.name}: {check.observed}" for check in skipped]
     if outcome.blocked is not None:
         notes.append(str(outcome.blocked))
+    for load in outcome.gpus_under_load:
+        reasons = (load["throttle_reasons"] or {}).items()
+        held = ", ".join(f"{name} in {times}" for name, times in reasons if name != IDLE)
+        if held:
+            notes.append(f"GPU {load['index']}, of {load['samples']} looks while it decoded: {held}")
     if outcome.prompt_limit is not None:
         notes.append(
             f"The context has room for a prompt of {outcome.prompt_limit} tokens; "
