@@ -67,6 +67,8 @@ options:
       - V(T16-template) compares the length of the prompt with tools and without.
       - V(T17-limits), V(T17-full) and V(T17-overflow) try the limits of the context.
       - V(T18-access) asks without the key.
+      - V(T19-reasoning) sends what agents send to models that reason. That the server refuses it is a warning, and a
+        failure only where the profile serves the model with a reasoning parser.
     type: list
     elements: str
     default: []

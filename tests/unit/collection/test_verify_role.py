@@ -244,5 +244,5 @@ def test_the_timer_s_program_runs_without_ansible(tmp_path: Path) -> None:
         command = [sys.executable, "-I", "-S", str(PROGRAM), "settings.json", "checks.json"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "29 probes" in done.stdout
+    assert "30 probes" in done.stdout
     assert 'toolserve_verify_success{host="node1"' in (tmp_path / "toolserve_verify.prom").read_text(encoding="utf-8")
