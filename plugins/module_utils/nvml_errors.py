@@ -108,6 +108,11 @@ _ADVICE = {
 _UNUSUAL = ("The NVIDIA driver refuses a request that it should answer.", _KERNEL_LOG)
 
 
+def advice(code: int) -> tuple[str, str]:
+    """What a code other than success means, and what to do."""
+    return _ADVICE.get(code, _UNUSUAL)
+
+
 class NvmlError(Exception):
     """A request that failed: ``code`` as in nvml.h, ``where`` the function or command, ``said`` its own words."""
 
@@ -115,7 +120,7 @@ class NvmlError(Exception):
         self.code = code
         self.where = where
         self.said = said
-        self.means, self.fix = _ADVICE.get(code, _UNUSUAL)
+        self.means, self.fix = advice(code)
         super().__init__(f"{self.seen}. {self.means} {self.fix}")
 
     @property

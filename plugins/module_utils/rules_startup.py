@@ -16,6 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.cuda_errors import (
+    INSTALL_LIBCUDA,
+    ONLY_DATA_CENTER,
+    REMOVE_OTHER_BRANCHES,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.server_log import LogLine
 from ansible_collections.toolserve.gpunode.plugins.module_utils.server_log_facts import without_secrets
 
@@ -93,8 +98,7 @@ RULES: tuple[StartupRule, ...] = (
         "libcuda_missing",
         r"libcuda\.so(?:\.1)?: cannot open shared object file",
         "libcuda.so.1, a part of the NVIDIA driver, is not in the container.",
-        "Install the driver's compute libraries on the node (libnvidia-compute of the driver's branch), and let the "
-        "container have the GPU through the NVIDIA Container Toolkit.",
+        f"{INSTALL_LIBCUDA}, and let the container have the GPU through the NVIDIA Container Toolkit.",
         f"the message of the dynamic linker; {_VLLM}",
         explains="no_gpu",
         in_warnings=True,
@@ -104,8 +108,7 @@ RULES: tuple[StartupRule, ...] = (
         r"[Ee]rror 803: system has unsupported display driver",
         "The libcuda that the container finds does not belong to the node's kernel module: remains of another driver "
         "version on the node, or CUDA compatibility libraries of the image found before those of the driver.",
-        "Compare nvidia-smi with /proc/driver/nvidia/version, remove packages of other driver branches and reboot. "
-        "If the node is clean, start the container with "
+        f"{REMOVE_OTHER_BRANCHES} If the node is clean, start the container with "
         "LD_LIBRARY_PATH=/usr/local/nvidia/lib64:/usr/lib/x86_64-linux-gnu.",
         "CUDA's error 803; vllm-project/vllm#15335, gpustack/gpustack#4678",
         explains="no_gpu",
@@ -113,8 +116,7 @@ RULES: tuple[StartupRule, ...] = (
     _rule(
         "cuda_804",
         r"[Ee]rror 804: forward compatibility was attempted on non supported HW",
-        "The image's CUDA is newer than the driver, and this GPU may not bridge that with compatibility libraries: "
-        "only data center GPUs may.",
+        f"The image's CUDA is newer than the driver, and {ONLY_DATA_CENTER}",
         "Install a newer driver branch on the node, or choose a vLLM release whose image has an older CUDA.",
         "CUDA's error 804",
         explains="no_gpu",
