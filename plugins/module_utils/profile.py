@@ -28,7 +28,7 @@ def merged(profile: Mapping[str, Any], overrides: Mapping[str, Any]) -> Profile:
 
 
 def reasons(profile: Mapping[str, Any]) -> bool:
-    """Whether the model writes down its reasoning: it has a reasoning parser, which gpt-oss gets from vLLM by itself."""
+    """Whether the model writes down its reasoning: it has a reasoning parser, or is gpt-oss, which needs none set."""
     arguments = (profile.get("vllm") or {}).get("arguments") or {}
     return bool(arguments.get("reasoning-parser")) or "gpt-oss" in str((profile.get("model") or {}).get("id")).lower()
 

@@ -20,14 +20,11 @@ description:
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.read_only
+  - toolserve.gpunode.attributes.standard_library
   - toolserve.gpunode.attributes.action_group
   - toolserve.gpunode.endpoint
+  - toolserve.gpunode.endpoint.model
 options:
-  model:
-    description:
-      - The name under which the model is served.
-      - By default the first model that the server lists.
-    type: str
   prompt_tokens:
     description:
       - About how long each prompt is, in tokens. It becomes shorter where the model's context has no room for it.
@@ -51,9 +48,6 @@ options:
     elements: int
     default: [1, 4, 8]
   timeout:
-    description:
-      - How long each request may take, in seconds.
-    type: float
     default: 300.0
   idle_timeout:
     description:
@@ -126,7 +120,6 @@ options:
     type: float
     default: 0.0025
 notes:
-  - Needs Python 3.10 or later on the target, and nothing else.
   - Keeps the server busy for about as long as RV(decode_tokens_per_second) needs for O(output_tokens) times O(runs)
     tokens, and again for each entry of O(concurrency).
   - Measure near the server. The network's delay is part of RV(ttft_seconds), not of the decoding speed.
@@ -433,7 +426,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.toolserve.gpunode.plugins.module_utils import throughput_report as report
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
-from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import ENDPOINT_OPTIONS, client_for
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import client_for, model_options
 from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_samples import GpuSamples
 from ansible_collections.toolserve.gpunode.plugins.module_utils.roofline import STEP_OVERHEAD
 from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import SizingError
@@ -446,13 +439,11 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.token_cost impor
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **ENDPOINT_OPTIONS,
-            "model": {"type": "str"},
+            **model_options(timeout=300.0),
             "prompt_tokens": {"type": "int", "default": 512, "no_log": False},  # not that kind of token
             "output_tokens": {"type": "int", "default": 256, "no_log": False},
             "runs": {"type": "int", "default": 3},
             "concurrency": {"type": "list", "elements": "int", "default": [1, 4, 8]},
-            "timeout": {"type": "float", "default": 300.0},
             "idle_timeout": {"type": "float", "default": 10.0},
             "memory_bandwidth": {"type": "float"},
             "memory_bandwidth_source": {"type": "str", "default": "option memory_bandwidth"},
