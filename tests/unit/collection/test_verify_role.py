@@ -41,7 +41,7 @@ Container = Callable[..., None]
 
 
 def verified(
-    folder: Path, stand_in: FakeEndpoint | None = None, *, answers: bool = True, **settings: Any
+    folder: Path, stand_in: FakeEndpoint | None = None, *, answers: bool = True, verbosity: int = 0, **settings: Any
 ) -> tuple[int, dict[str, Any]]:
     """The exit code of the play, and the evidence that it wrote into the folder; what it printed is printed again."""
     playbook = folder / "play.yml"
@@ -56,6 +56,7 @@ def verified(
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "ANSIBLE_VERBOSITY": str(verbosity),
         }
         started_in = {"cwd": folder.parent, "env": environment}
         done = subprocess.run(command, **started_in, capture_output=True, text=True, check=False)
@@ -151,6 +152,29 @@ def put_docker(folder: Path, container: dict[str, Any]) -> None:
         """
     )
     command.chmod(0o755)
+
+
+def test_no_output_however_verbose_holds_the_key(
+    tmp_path: Path, container: Container, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Docker shows the server's environment, in which the key is."""
+    secret = "canary-of-the-key"
+    config = {"Image": "vllm", "Cmd": ["--api-key", secret], "Env": [f"VLLM_API_KEY={secret}"]}
+    container(Config=config)
+    _code, evidence = verified(
+        tmp_path,
+        FakeGenerator(api_key=secret),
+        verbosity=4,
+        verify_api_key=secret,
+        verify_container="vllm-server",
+        verify_throughput=True,
+        verify_throughput_output_tokens=16,
+        verify_throughput_concurrency=[],
+    )
+    assert any("--api-key" in cause["symptom"] for cause in evidence["causes"])
+    printed = capsys.readouterr().out
+    assert "TASK [toolserve.gpunode.verify : Container | Look at it]" in printed
+    assert [line for line in printed.splitlines() if secret in line] == []
 
 
 def test_causes_that_only_the_container_gives_away_are_told_first(
