@@ -91,9 +91,9 @@ class Setup:
 
     @property
     def tensor_parallel(self) -> int:
-        """How many GPUs share each token's work."""
+        """How many GPUs share each token's work; the profile's word where nobody tells how the server was started."""
         intended = (self.profile.get("vllm") or {}).get("arguments") or {}
-        given = str(self.arguments.get("tensor-parallel-size") or intended.get("tensor-parallel-size") or 1)
+        given = str((self.arguments or intended).get("tensor-parallel-size") or 1)
         return int(given) if given.isdigit() else 1
 
     @property

@@ -545,6 +545,13 @@ def test_a_command_line_is_read_as_vllm_reads_it() -> None:
     }
 
 
+def test_how_many_gpus_share_the_work_is_the_profile_s_word_only_where_nobody_knows_better() -> None:
+    two = {"vllm": {"arguments": {"tensor-parallel-size": 2}}}
+    assert Setup(profile=two).tensor_parallel == 2
+    assert Setup(profile=two, container={"Config": {"Cmd": ["--model", "m"]}}).tensor_parallel == 1
+    assert Setup(waiting={"log_facts": {"arguments": {"tensor_parallel_size": 4}}}, profile=two).tensor_parallel == 4
+
+
 def test_the_container_s_command_wins_over_the_log() -> None:
     logged = {"tool_call_parser": "hermes", "enforce_eager": True}
     setup = slow(facts={"arguments": logged}, arguments="--tool-call-parser qwen_tools")
