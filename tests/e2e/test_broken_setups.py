@@ -148,6 +148,7 @@ def test_a_server_that_dies_at_its_start(engine_client: docker.DockerClient, tmp
     finally:
         container.remove(force=True, v=True)
     _refused(result, "65536")
+    assert not any("NVIDIA" in cause["symptom"] for cause in result.evidence["causes"])  # it was given no GPU
 
 
 def _refused(result: Verification, cause: str, verdict: str = "fail") -> None:

@@ -311,6 +311,22 @@ def test_every_rule_is_shown_to_fire(serve: Serve, dead_url: str) -> None:
     assert silent == []
 
 
+# Where two rules have something to say, and the first of them has the better word.
+TWO_SAY = (
+    "arguments broken in the stream",
+    "leak only in the stream",
+    "calls of others",
+    "reasoning parameters make the model think aloud",
+)
+
+
+@pytest.mark.parametrize("fault", [*basic.FAULTS, *FAULTS])
+def test_no_other_rule_fires(fault: str) -> None:
+    outcome = basic.outcome_of(fault) if fault in basic.FAULTS else outcome_of(fault)
+    fired = [rule.__name__ for rule in RULES if rule(outcome)]
+    assert 1 <= len(fired) <= (2 if fault in TWO_SAY else 1), fired
+
+
 def test_no_rule_fires_for_a_sound_server(serve: Serve) -> None:
     outcome = check(serve(api_key=KEY), api_key=KEY)
     assert [rule.__name__ for rule in RULES if rule(outcome)] == []
