@@ -20,6 +20,16 @@ def vllm_arguments(
         raise AnsibleFilterError(str(error)) from error
 
 
+def vllm_argument_problems(
+    profile: Mapping[str, Any], extra: Mapping[str, Any] | None = None, local_model: bool = False
+) -> list[str]:
+    try:
+        serving.arguments(profile, extra, local_model)
+    except ValueError as error:
+        return [str(error)]
+    return []
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"vllm_arguments": vllm_arguments}
+        return {"vllm_arguments": vllm_arguments, "vllm_argument_problems": vllm_argument_problems}

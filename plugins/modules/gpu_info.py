@@ -14,7 +14,7 @@ description:
     them.
   - Asks NVML, the library of the driver. Where NVML cannot be asked, or not for everything, C(nvidia-smi) is asked
     too. The kernel's list of PCI devices shows GPUs without any driver. A table of known GPUs is the last resort for
-    the name and the memory bandwidth.
+    the name, the compute capability, the (nominal) memory and its bandwidth.
   - Each value says where it came from. What no source knows is V(null).
   - A machine without a GPU or without a driver is a result, not a failure.
 extends_documentation_fragment:
