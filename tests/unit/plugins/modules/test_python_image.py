@@ -27,8 +27,8 @@ def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f"""#!/bin/sh
         case "$1 $2" in
           "image inspect") [ -e {kept} ] && echo sha256:0123 ;;
-          "import -") [ ! -e {tmp_path}/full ] || {{ echo no space left on device >&2; exit 1; }}
-            cat > {kept} && echo sha256:0123 ;;
+          "import "*) [ ! -e {tmp_path}/full ] || {{ echo no space left on device >&2; exit 1; }}
+            cp "$2" {kept} && echo sha256:0123 ;;
         esac
         """
     )
