@@ -108,7 +108,7 @@ class FakeNode:
         """What the planner reads of it."""
         shutil.rmtree(self.root, ignore_errors=True)
         self._write()
-        return nvidia_facts.look(wish or Wish(), self.root, self._answer)
+        return nvidia_facts.look(wish or Wish(), self.root, self.answer)
 
     def plan(self, wish: Wish | None = None) -> Plan:
         """The plan for it."""
@@ -201,7 +201,8 @@ class FakeNode:
             path.parent.mkdir(parents=True)
             path.write_bytes(bytes([6, 0, 0, 0, self.secure_boot]))
 
-    def _answer(self, command: Sequence[str]) -> str:
+    def answer(self, command: Sequence[str]) -> str:
+        """What a command prints on this node."""
         name, *arguments = command
         if name in self.answers:
             return self.answers[name](command)

@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ansible_collections.toolserve.gpunode.plugins.module_utils import nvidia_collateral
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import REPAIR, Plan
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_node import FakeNode
@@ -186,6 +187,16 @@ def test_ubuntus_driver_is_not_offered_beside_nvidias(tmp_path: Path) -> None:
     assert node.apt.simulate("install", "nvidia-driver-550")[0]
     node.apt.write_preferences(plan.pin["content"])
     _fails(node, "nvidia-driver-550")
+
+
+def test_a_package_of_others_that_depends_on_a_leftover_is_a_reason_to_stop(node: Node) -> None:
+    node.apt.install(UBUNTU_550, "nvidia-driver-550")
+    fields = {"Package": "nvtop", "Version": "3.0.2-1", "Architecture": "amd64", "Depends": "libnvidia-compute-550"}
+    node.apt.installed["nvtop"] = Package(fields, (), "3.0.2")
+    plan = node.plan()
+    assert not plan.stops
+    nvidia_collateral.add(plan, node.planner.facts(), node.apt.ask)
+    assert "nvtop" in plan.stops[0]
 
 
 def _names(packages: list[Package]) -> set[str]:
