@@ -156,3 +156,14 @@ def test_nothing_is_rebooted_where_cuda_works(passed: bool, action: str) -> None
         ansible_facts={},
     )
     assert decision["action"] == action
+
+
+def test_preflight_tells_what_is_to_come() -> None:
+    plan = {**PLAN, "warnings": ["A warning."], "reboot_reasons": ["nouveau is loaded."], "target": "branch 595"}
+    known = {"__nvidia_driver_plan": plan, "__nvidia_driver_facts": {"libcuda": {"version": "595.91.07"}}}
+    notes = value("__nvidia_driver_preflight_notes", **known)
+    assert notes == ["A warning.", "The driver will need a reboot. nouveau is loaded."]
+    assert value("__nvidia_driver_preflight_summary", **known) == ["branch 595 to be installed"]
+    plan["state"] = "healthy"
+    assert value("__nvidia_driver_preflight_notes", **known) == ["A warning."]
+    assert value("__nvidia_driver_preflight_summary", **known) == ["driver 595.91.07"]
