@@ -13,6 +13,7 @@ from typing import Any
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cuda_requirement import requirement, runs_on
 from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_reading import TABLE
 from ansible_collections.toolserve.gpunode.plugins.module_utils.model_shape import from_profile, kv_dtype_bytes
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_gpus import NO_GPU
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
 from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import (
     GIB,
@@ -74,12 +75,7 @@ def fit(
     arguments = {name.lstrip("-").replace("_", "-"): value for name, value in arguments.items()}
     wanted, found = _Wanted(profile, arguments, release, image), Fit()
     if not gpus:
-        found.stops.append(
-            "The kernel of this node lists no NVIDIA GPU (no display controller of vendor 10de in "
-            "/sys/bus/pci/devices), and the model is to be served on one. A card that lspci -nn -d 10de: does not show "
-            "either is not seated, switched off in the firmware, or not passed through to this virtual machine. "
-            "Without a GPU set gpunode_accelerator to cpu (for tests)."
-        )
+        found.stops.append(NO_GPU)
         return found
     if len(gpus) < wanted.gpus:
         found.stops.append(

@@ -108,4 +108,5 @@ def _fits(flavour: str, version: str, running: str) -> tuple[bool, int]:
     base = re.sub(r"-hwe-.*", "", flavour).replace("virtual", "generic")
     pairs = zip(re.findall(r"\d+", running), re.findall(r"\d+", version), strict=False)
     same = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-    return running.endswith(f"-{base}"), same
+    own = _FLAVOUR.match(running)
+    return own is not None and own["flavour"] == base, same

@@ -13,9 +13,11 @@ from typing import Any
 from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_generation import KnownGeneration, generation
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import AUTO, OPEN, PROPRIETARY
 
-_NO_GPU = (
-    "No NVIDIA GPU is on the PCI bus. A driver would have nothing to drive. Look at the output of 'lspci -nn', or set "
-    "gpunode_accelerator to cpu for this host."
+# Whoever misses the GPU says it in these words, so that a list of reasons has it once.
+NO_GPU = (
+    "No NVIDIA GPU is on the PCI bus (no display controller of vendor 10de in /sys/bus/pci/devices), and the model is to "
+    "be served on one. A card that lspci -nn -d 10de: does not show either is not seated, switched off in the firmware, "
+    "or not passed through to this virtual machine. Without a GPU set gpunode_accelerator to cpu (for tests)."
 )
 
 
@@ -47,7 +49,7 @@ class Gpus:
     def objections(self, branch: str, open_flavour: bool) -> list[str]:
         """Why a driver of this branch with these modules cannot drive all GPUs."""
         flavour = OPEN if open_flavour else PROPRIETARY
-        found = [] if self.generations else [_NO_GPU]
+        found = [] if self.generations else [NO_GPU]
         impossible = self.need_proprietary if open_flavour else self.need_open
         if self.need_open and self.need_proprietary:
             found.append(

@@ -21,9 +21,12 @@ VENDOR_NAMES = {UBUNTU: "Ubuntu", DEBIAN: "Debian", NVIDIA: "NVIDIA", UNKNOWN: "
 STACK, PINNING, HELPER = "stack", "pinning", "helper"
 
 _DRIVER_VERSION = re.compile(r"^(?:\d+:)?(?P<branch>\d{3})\.\d+")
+# Names that the driver's packages begin with; what else begins with nvidia- may be anybody's.
 _STACK = re.compile(
-    r"^(nvidia-|libnvidia-|xserver-xorg-video-nvidia|cuda-drivers|libcuda1|libcudadebugger1|firmware-nvidia-"
-    r"|lib(egl|gl1|gles|glx)-nvidia|libnvcuvid1|libnvoptix1|libnvsdm)"
+    r"^(nvidia-(\d{3}|driver|dkms|kernel|open|utils|compute-utils|headless|firmware|smi|alternative|legacy|egl|vulkan"
+    r"|opencl|libopencl1|vdpau-driver|powerd|suspend-common|cuda-mps|tesla|fabricmanager|imex)(-.*)?"
+    r"|libnvidia-.*|xserver-xorg-video-nvidia(-.*)?|cuda-drivers(-.*)?|libcuda1|libcudadebugger1|libnvcuvid1|libnvoptix1"
+    r"|firmware-nvidia-(gsp|tesla-.*)|lib(egl|gl1|gles|glx)-nvidia.*|libnvsdm(-.*)?)$"
 )
 # Modules that Ubuntu builds and signs for one kernel; their version is the kernel's, the branch is in the name.
 _SIGNED_MODULES = re.compile(r"^linux-(?:modules|objects|signatures)-nvidia-(?P<branch>\d{3})(?=[-.])")
@@ -35,7 +38,7 @@ _HELPERS = re.compile(
 # The container toolkit has a role of its own; CUDA's libraries and Debian's firmware for nouveau are no driver.
 _NEVER = re.compile(
     r"^(nvidia-container-.*|libnvidia-container.*|nvidia-docker2?|nvidia-cuda-(?!mps$).*|libnvidia-ml-dev|nvidia-fs.*"
-    r"|nvidia-gds.*|nvidia-nsight.*|nvidia-cudnn.*|firmware-nvidia-graphics|.*-dev)$"
+    r"|nvidia-driver-assistant|.*-dev)$"
 )
 # Where a version does not tell the vendor, names do that only one of them has.
 _ONLY_NVIDIA = re.compile(r"^(cuda-drivers.*|nvidia-open|nvidia-driver-(open|cuda|pinning.*)|nvidia-kernel-open-dkms)$")

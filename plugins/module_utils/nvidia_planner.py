@@ -74,8 +74,8 @@ def _kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
     plan = Plan(HEALTHY, str(wanted), reboot_reasons=nvidia_reboot.reasons(facts))
     plan.warnings += [text for text in (nvidia_reboot.unrelated_request(facts),) if text]
     plan.warnings += [
-        f"{conflict.what} is sound and stays, although {wanted} is asked for. Set nvidia_driver_replace_healthy to true "
-        "to replace it."
+        f"{conflict.what} is sound and stays, although {wanted} is asked for. Set nvidia_driver_replace_healthy to "
+        "true to replace it."
         for conflict in nvidia_stack.differs(stack, wanted)
     ]
     if not gpus.generations:

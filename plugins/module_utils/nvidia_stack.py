@@ -174,10 +174,9 @@ def unfit_for_gpus(facts: NodeFacts, stack: Iterable[DriverPackage], gpus: Gpus)
 def differs(stack: Iterable[DriverPackage], target: Target) -> list[Conflict]:
     """A driver that is sound, but not the one that is asked for."""
     others = {(package.vendor, package.branch) for package in stack if not of_target(package, target)}
+    why = f"nvidia_driver_replace_healthy asks for {target}"
     return [
-        Conflict(
-            f"branch {branch} packaged by {VENDOR_NAMES[vendor]}", f"nvidia_driver_replace_healthy asks for {target}"
-        )
+        Conflict(f"branch {branch} packaged by {VENDOR_NAMES[vendor]}", why)
         for vendor, branch in sorted(others, key=str)
     ]
 

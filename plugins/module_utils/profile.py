@@ -27,6 +27,12 @@ def merged(profile: Mapping[str, Any], overrides: Mapping[str, Any]) -> Profile:
     return result
 
 
+def reasons(profile: Mapping[str, Any]) -> bool:
+    """Whether the model writes down its reasoning: it has a reasoning parser, or is gpt-oss, which needs none set."""
+    arguments = (profile.get("vllm") or {}).get("arguments") or {}
+    return bool(arguments.get("reasoning-parser")) or "gpt-oss" in str((profile.get("model") or {}).get("id")).lower()
+
+
 def checked(profile: Any, schema: Mapping[str, Any], source: str) -> Profile:
     """The profile, when it conforms to the schema.
 

@@ -20,8 +20,8 @@ description:
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.read_only
+  - toolserve.gpunode.attributes.standard_library
 notes:
-  - Needs Python 3.10 or later on the target, and nothing else.
   - Run it as root (C(become)) to see the processes of other users.
   - NVML prepares the GPUs when it is asked, as C(nvidia-smi) does. Without persistence mode this can take seconds.
 seealso:

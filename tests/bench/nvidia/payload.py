@@ -27,7 +27,7 @@ def contents(package: Package) -> Contents:
     made = Contents()
     made.add(f"/usr/share/doc/{package.name}/copyright", "Stand-in of the test bench: GPL-3.0-or-later\n")
     for name in package.payloads:
-        _PAYLOADS[name](made, package)
+        PAYLOADS[name](made, package)
     return made
 
 
@@ -192,7 +192,7 @@ def _nvidia_docker2(made: Contents, _package: Package) -> None:
     made.add("/usr/bin/nvidia-docker", '#!/bin/sh\nexec docker run --runtime=nvidia "$@"\n', 0o755)
 
 
-_PAYLOADS: dict[str, Callable[[Contents, Package], None]] = {
+PAYLOADS: dict[str, Callable[[Contents, Package], None]] = {
     "libcuda": _libcuda,
     "nvidia-ml": _nvidia_ml,
     "nvidia-smi": _nvidia_smi,

@@ -83,11 +83,9 @@ class FakeNode:
         for name in ("linux-headers-" + self.running, meta.replace("image", "headers")):
             self.offered.setdefault(name, [("6.8.0-45.45", "Ubuntu")])
 
-    def install_stack(
-        self, vendor: str, branch: str, *, state: str = "ii", version: str = "", open: bool = False
-    ) -> str:
+    def install_stack(self, vendor: str, branch: str, *, state: str = "ii", open: bool = False) -> str:
         """The packages of a whole driver, its module and libcuda.so.1; returns its version."""
-        upstream = version or NEWEST[vendor][branch]
+        upstream = NEWEST[vendor][branch]
         revision = _REVISIONS[vendor, self.distribution]
         names = {"ubuntu": UBUNTU_STACK, "nvidia": NVIDIA_STACK, "debian": DEBIAN_STACK}[vendor]
         for name in names:
@@ -232,15 +230,11 @@ class FakeNode:
 
     def _policy(self, names: Sequence[str]) -> str:
         if not names:
-            origins = ("Ubuntu", "Debian", "NVIDIA")
-            return (
-                "Package files:\n"
-                + "".join(
-                    f" 500 http://{origin}/ stable/main amd64 Packages\n     release o={origin},n=stable\n"
-                    for origin in origins
-                )
-                + "Pinned packages:\n"
+            sources = "".join(
+                f" 500 http://{origin}/ stable/main amd64 Packages\n     release o={origin},n=stable\n"
+                for origin in ("Ubuntu", "Debian", "NVIDIA")
             )
+            return f"Package files:\n{sources}Pinned packages:\n"
         blocks = []
         for name in names:
             state, installed = self.packages.get(name, ("un", ""))
@@ -249,11 +243,7 @@ class FakeNode:
                 versions.append((installed, ""))
             if not versions:
                 continue
-            table = "".join(
-                f"     {version} 500\n"
-                + (f"        500 http://{origin}/ stable/main amd64 Packages\n" if origin else "")
-                for version, origin in versions
-            )
+            table = "".join(f"     {version} 500\n{_published(origin)}" for version, origin in versions)
             current = installed if state[1] == "i" else "(none)"
             blocks.append(f"{name}:\n  Installed: {current}\n  Candidate: {versions[0][0]}\n  Version table:\n{table}")
         return "".join(blocks)
@@ -270,3 +260,7 @@ def _padded(state: str) -> str:
 
 def _repaired(state: str) -> str:
     return "ii" if state[1] not in "nci" else state
+
+
+def _published(origin: str) -> str:
+    return f"        500 http://{origin}/ stable/main amd64 Packages\n" if origin else ""

@@ -37,7 +37,7 @@ def test_the_reference_node_is_fine() -> None:
 
 def test_no_gpu_at_all() -> None:
     found = judged()
-    assert len(found.stops) == 1 and "The kernel of this node lists no NVIDIA GPU" in found.stops[0]
+    assert len(found.stops) == 1 and "No NVIDIA GPU is on the PCI bus" in found.stops[0]
 
 
 def test_a_gpu_that_the_image_has_no_kernels_for() -> None:
