@@ -42,6 +42,7 @@ def test_any_other_address_needs_a_key_or_consent(address: str) -> None:
 def test_an_old_release_may_not_be_reachable_whatever_the_consent(release: str, refused: bool) -> None:
     problems = at("10.0.0.5", allow_unauthenticated=True, release=release)
     assert [f"vllm_release is {release}" in problem for problem in problems] == [True] * refused
+    assert all("Releases below 0.32.0 must not be reachable" in problem for problem in problems)
 
 
 def test_an_address_of_another_machine() -> None:
