@@ -26,7 +26,7 @@ Told = dict[str, str]
 def find(setup: Setup) -> list[Told]:
     """Why there is no server, why calls fail, why it is slow, who reaches it; what is told already is not repeated."""
     # Where it is known why the server died, that nothing answers is but the consequence.
-    explained = setup.never_answered and bool(_of(setup.waiting))
+    explained = setup.never_answered and bool(_of(setup.waiting)) and not setup.server.get("reachable")
     return _once(
         _fired((rules_setup.too_few_gpus,), setup),
         _of(setup.waiting),
