@@ -95,6 +95,11 @@ def test_the_container_that_this_is_about_may_listen() -> None:
     assert taken("10.0.0.5", PROXY, containers="vllm-server\t10.0.0.5:8000->8000/tcp") == []
 
 
+def test_a_process_beside_the_own_container_is_a_conflict() -> None:
+    """Where Docker publishes by packet filter alone, both can be there."""
+    assert "by python3" in taken("10.0.0.5", socket("10.0.0.5"), containers="vllm-server\t10.0.0.5:8000->8000/tcp")[0]
+
+
 def test_another_container_may_not_and_is_told_once() -> None:
     (problem,) = taken("10.0.0.5", PROXY, containers="web\t10.0.0.5:8000->80/tcp\nvllm-server\t8000/tcp")
     assert "by the container web (10.0.0.5:8000). The API" in problem
