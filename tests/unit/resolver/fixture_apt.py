@@ -103,7 +103,8 @@ class FixtureApt:
         words = {"i": "installed", "U": "unpacked", "F": "half-configured", "c": "config-files"}
         stanzas = []
         for name, package in self.installed.items():
-            wish, state = self.states.get(name, "ii")
-            status = f"{dict(i='install', h='hold', r='deinstall')[wish]} ok {words[state]}"
+            abbreviation = self.states.get(name, "ii")
+            wish = {"i": "install", "h": "hold", "r": "deinstall"}[abbreviation[0]]
+            status = f"{wish} ok {words[abbreviation[1]]}"
             stanzas.append(stanza({**package.fields, "Status": status}))
         (self._folder / "dpkg/status").write_text("\n".join(stanzas))
