@@ -128,7 +128,7 @@ def look(wish: Wish, root: Path, ask: Ask) -> NodeFacts:
         runfile=nvidia_runfile.read(root, libcuda, ask),
         snap_docker=(root / _SNAP_DOCKER).exists(),
         reboot_required=_reboot_required(root),
-        boot_free_bytes=_free_bytes(root / "boot"),
+        boot_free_bytes=_free_bytes(root / "boot") or _free_bytes(root),
     )
 
 

@@ -87,7 +87,7 @@ def _kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
             Conflict(f"no NVIDIA module for the kernel {kernel}", "it would run without its GPU") for kernel in lacking
         ]
         plan.dkms_autoinstall = lacking
-        _add_headers(plan, nvidia_headers.needed(facts))
+        plan.headers = nvidia_headers.of_kernels(facts, lacking)
     elif lacking:
         plan.warnings.append(
             f"No NVIDIA module is there for the kernel {', '.join(lacking)}. These packages do not build one: install "
@@ -138,7 +138,7 @@ def _stale_dkms(facts: NodeFacts) -> list[str]:
     owned = {
         package.upstream_version
         for package in nvidia_stack.on_disk(facts.packages)
-        if nvidia_stack.builds_modules(package)
+        if nvidia_stack.builds_modules(package) and package.package.state == "i"
     }
     trees = (f"{entry.module}/{entry.version}" for entry in facts.dkms if entry.version not in owned)
     return list(dict.fromkeys(trees))

@@ -33,7 +33,7 @@ _PROPRIETARY = re.compile(
 LIBCUDA_PACKAGE = re.compile(r"^(libnvidia-compute.*|libcuda1|libnvidia(-tesla)?(-\d+)?-cuda1)$")
 # What an upgrade of the branch leaves behind without harm: firmware and modules of kernels that are no longer used.
 _REMNANT = re.compile(r"^(nvidia-firmware-|firmware-nvidia-|linux-(modules|objects|signatures)-nvidia-)")
-_DKMS_PACKAGE = re.compile(r"dkms|kernel-source")
+_DKMS_PACKAGE = re.compile(r"(?<!no)-dkms\b")
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,11 @@ def builds_modules(package: DriverPackage) -> bool:
 
 def mixed(stack: Iterable[DriverPackage]) -> list[Conflict]:
     """Packages of more than one vendor or branch."""
-    core = (package for package in stack if not _REMNANT.match(package.name))
-    kinds = sorted({(package.vendor, package.branch or "?") for package in core if package.vendor != UNKNOWN})
-    if len(kinds) < 2:
+    core = [package for package in stack if not _REMNANT.match(package.name)]
+    vendors = {package.vendor for package in core} - {UNKNOWN}
+    if len(vendors) < 2 and len({package.branch for package in core}) < 2:
         return []
+    kinds = sorted({(package.vendor, package.branch or "?") for package in core})
     parts = " and ".join(f"branch {branch} packaged by {VENDOR_NAMES[vendor]}" for vendor, branch in kinds)
     return [
         Conflict(

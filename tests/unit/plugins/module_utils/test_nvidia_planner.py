@@ -216,6 +216,32 @@ def test_the_next_kernel_lacks_its_module(node: FakeNode) -> None:
     assert plan.dkms_autoinstall == ["6.8.0-51-generic"]
 
 
+def test_headers_that_apt_does_not_have_do_not_stop_a_driver_that_works(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595")
+    node.kernels.append("6.8.0-51-generic")
+    node.offered = {}
+    plan = node.plan()
+    assert (plan.state, plan.stops, plan.headers) == (REPAIR, [], [])
+    assert plan.dkms_autoinstall == ["6.8.0-51-generic"]
+
+
+def test_a_package_without_dkms_in_its_name_builds_nothing(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "580")
+    for name in ("nvidia-dkms-580", "nvidia-driver-580"):
+        del node.packages[name]
+    node.packages["nvidia-headless-no-dkms-580"] = ("ii", "580.142-0ubuntu0.24.04.1")
+    node.modules = {}
+    assert node.plan().conflicts[0].what == "driver packages without a kernel module"
+
+
+def test_packages_of_nobody_known_in_another_branch_are_a_mix_too(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595")
+    node.packages["libnvidia-extra"] = ("ii", "595.91.07")
+    assert node.plan().empty
+    node.packages["libnvidia-extra"] = ("ii", "610.57.04")
+    assert "an unknown packager" in node.plan().conflicts[0].what
+
+
 def test_signed_modules_that_lack_the_next_kernel_are_a_warning(node: FakeNode) -> None:
     node.install_stack("ubuntu", "580")
     for name in ("nvidia-dkms-580", "nvidia-kernel-source-580", "nvidia-driver-580"):
