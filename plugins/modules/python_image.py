@@ -82,7 +82,7 @@ def main() -> None:
             )
         status, made, errors = module.run_command([docker, "import", file.name, name])
     if status != 0:
-        module.fail_json(msg=f"docker import refuses the image: {errors.strip()}. Does the engine run? Is the disk full?")
+        module.fail_json(msg=f"docker import refuses the image: {errors.strip()}. Does Docker run? Is the disk full?")
     module.exit_json(changed=True, image_id=made.strip())
 
 
