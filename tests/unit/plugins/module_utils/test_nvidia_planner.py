@@ -273,6 +273,29 @@ def test_proprietary_modules_on_a_gpu_that_needs_open_ones(node: FakeNode) -> No
     assert node.plan().empty
 
 
+def test_left_to_us_open_modules_that_are_there_stay(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595", open=True)
+    for wish in (Wish(), Wish(replace_healthy=True), Wish(flavour="open", replace_healthy=True)):
+        plan = node.plan(wish)
+        assert (plan.empty, plan.warnings) == (True, [])
+    plan = node.plan(Wish(flavour="proprietary", replace_healthy=True))
+    assert plan.conflicts[0].what == "branch 595 packaged by NVIDIA (open kernel modules)"
+    assert _purged(plan) == {"nvidia-open", "nvidia-dkms-open"}
+    node.apply(plan)
+    assert node.plan(Wish(flavour="proprietary", replace_healthy=True)).empty
+
+
+def test_an_interrupted_install_of_open_modules_stays_open(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595", state="iU", open=True)
+    plan = node.plan()
+    assert (plan.install, plan.purge) == (["nvidia-open"], [])
+
+
+def test_open_modules_of_another_branch_decide_nothing(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "550", open=True)
+    assert node.plan(CUDA_13).install == ["cuda-drivers"]
+
+
 def test_a_branch_that_has_dropped_the_gpu(node: FakeNode) -> None:
     node.install_stack("nvidia", "595")
     node.gpus = (V100,)
