@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every profile on a release of vLLM: does its own parser take the command line, has it the tool parser and the model?"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils import serving
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ServingRelease
+
+from tests.bench.console import BenchError
+from tests.profiles import reading
+
+from . import interpreter, options, templates
+from .releases import HERE, Release
+from .results import Category
+
+ROOT = HERE.parents[1]
+FILES = ROOT / "roles" / "vllm" / "files"
+_LIMIT_SECONDS = 300
+
+
+def check(release: Release) -> dict[str, Category]:
+    """Every profile that the release can serve, and whether our table of its options is right."""
+    lines = {name: line for name in reading.names() if (line := command_line(reading.read(name), release))}
+    answer = ask(release, lines)
+    failures = [f"{name}: {problem}" for name, problem in answer["problems"].items() if problem]
+    return {
+        "profiles": Category(len(lines) - len(failures), len(failures), tuple(failures)),
+        "options": options.check(release, answer["options"]),
+    }
+
+
+def command_line(profile: dict[str, Any], release: Release) -> dict[str, Any] | None:
+    """What the driver needs to know of it; None below the release's floor."""
+    try:
+        command = serving.command(profile, release=release.name, local_model=bool(profile["model"].get("local")))
+    except ValueError as error:
+        if "or newer" in str(error):
+            return None
+        raise
+    return {
+        "command": [on_this_machine(argument, release) for argument in command.arguments],
+        "tool_parser": profile["tool_calls"]["parser"],
+        "reasoning_parser": profile["tool_calls"].get("reasoning_parser"),
+        "architecture": profile.get("architecture", {}).get("class"),
+    }
+
+
+def on_this_machine(argument: str, release: Release) -> str:
+    """A path inside the container, as the path of the same file here."""
+    examples = ServingRelease.named(release.name).template("")
+    for inside, outside in (
+        (serving.PARSER_FOLDER, FILES / "tool_parsers"),
+        (serving.TEMPLATE_FOLDER, FILES / "chat_templates"),
+        (examples.rstrip("/"), templates.folder_of(release)),
+        ("/models/pocket", ROOT / "tests" / "pocket_model" / "model"),
+    ):
+        if argument.startswith(f"{inside}/"):
+            return str(outside / argument.removeprefix(f"{inside}/"))
+    return argument
+
+
+def ask(release: Release, lines: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What the release itself says: its options, and the problem of each command line.
+
+    :raises BenchError: it came to no end.
+    """
+    process = subprocess.run(
+        interpreter.command(HERE / "driver" / "command_line.py", []),
+        # Offline it would look the model up in the hub's cache; this far it asks no hub.
+        env={**interpreter.environment(release), "HF_HUB_OFFLINE": "0"},
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT_SECONDS,
+        check=False,
+    )
+    if process.returncode != 0:
+        raise BenchError(f"The command line of vLLM {release.name} could not be read:\n{process.stderr[-3000:]}")
+    answer: dict[str, Any] = json.loads(process.stdout)
+    return answer
+
+
+def template_of(profile: dict[str, Any], release: Release) -> Path | None:
+    """The file here that the profile's chat template is, None for the model's own."""
+    arguments = serving.command(
+        profile, release=release.name, local_model=bool(profile["model"].get("local"))
+    ).arguments
+    if "--chat-template" not in arguments:
+        return None
+    return Path(on_this_machine(arguments[arguments.index("--chat-template") + 1], release))
