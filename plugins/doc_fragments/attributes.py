@@ -38,6 +38,13 @@ attributes:
       - This never changes anything.
 """
 
+    # For what needs Python on the target, and no package.
+    STANDARD_LIBRARY = r"""
+options: {}
+notes:
+  - Needs Python 3.10 or later on the target, and nothing else.
+"""
+
     ACTION_GROUP = r"""
 options: {}
 attributes:

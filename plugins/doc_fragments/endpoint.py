@@ -32,3 +32,17 @@ options:
       - By default the authorities of the machine on which the module runs are trusted.
     type: path
 """
+
+    # For what asks a model for something.
+    MODEL = r"""
+options:
+  model:
+    description:
+      - The name under which the model is served.
+      - By default the first model that the server lists.
+    type: str
+  timeout:
+    description:
+      - How long each request may take, in seconds.
+    type: float
+"""

@@ -8,25 +8,28 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.toolserve.gpunode.plugins.module_utils import serving, serving_options
+from ansible_collections.toolserve.gpunode.plugins.module_utils import serving
 
 
 def vllm_command(
-    profile: Mapping[str, Any],
-    extra: Mapping[str, Any] | None = None,
-    release: str = serving.DEFAULT_RELEASE,
-    local_model: bool = False,
-    listen_address: str = "127.0.0.1",
-    has_key: bool = False,
+    profile: Mapping[str, Any], release: str, extra: Mapping[str, Any] | None = None, local_model: bool = False
 ) -> dict[str, Any]:
     try:
-        command = serving.command(profile, extra, release=release, local_model=local_model).as_dict()
-        command["warnings"] += serving_options.published(listen_address, has_key, release)
-    except ValueError as error:
+        return serving.command(profile, release, extra, local_model).as_dict()
+    except serving.UnusableCommandError as error:
         raise AnsibleFilterError(str(error)) from error
-    return command
+
+
+def vllm_command_problems(
+    profile: Mapping[str, Any], release: str, extra: Mapping[str, Any] | None = None, local_model: bool = False
+) -> dict[str, list[str]]:
+    try:
+        command = serving.command(profile, release, extra, local_model)
+    except serving.UnusableCommandError as error:
+        return {"stops": error.problems, "notes": []}
+    return {"stops": [], "notes": command.warnings}
 
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"vllm_command": vllm_command}
+        return {"vllm_command": vllm_command, "vllm_command_problems": vllm_command_problems}

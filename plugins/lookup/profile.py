@@ -11,8 +11,8 @@ version_added: 0.1.0
 short_description: Read and check a model profile
 description:
   - Returns one model profile as a dictionary, checked against C(profiles/schema.json) of this collection.
-  - A profile with C(family) is laid over the file of that name in C(profiles/families/), which holds what the sizes of a model
-    family share.
+  - A profile with C(family) is laid over the file of that name in C(profiles/families/), which holds what the sizes of
+    a model family share.
   - Everything that the roles do with a model follows from this dictionary.
 options:
   _terms:

@@ -19,8 +19,9 @@ TIMEOUT = "timeout"
 
 _SECONDS_TO_DIE = 5.0  # a process that waits for the kernel cannot be killed, and is not waited for
 
-# Says one thing after the other, so that what was learned before a crash is not lost.
-_PROGRAM = f"""
+# Runs on its own, in a container too. Says one thing after the other, so that what was learned before a crash is not
+# lost.
+PROGRAM = f"""
 import ctypes, json, sys
 
 def say(**what):
@@ -41,6 +42,9 @@ name = ctypes.c_char_p()
 if hasattr(library, "cuGetErrorName"):
     library.cuGetErrorName(code, ctypes.byref(name))
 say(result=code, name=(name.value or b"").decode("ascii", "replace"))
+version = ctypes.c_int()
+if hasattr(library, "cuDriverGetVersion") and library.cuDriverGetVersion(ctypes.byref(version)) == 0:
+    say(cuda_version=[version.value // 1000, version.value % 1000 // 10])
 if code == 0:
     count = ctypes.c_int()
     code = library.cuDeviceGetCount(ctypes.byref(count))
@@ -53,7 +57,8 @@ class CudaAnswer:
     """``ended``: how the process ended if not by itself, such as SIGSEGV, or TIMEOUT.
 
     ``path`` is that of the library's file, ``load_error`` the loader's own words, ``result`` what cuInit(0) returned
-    and ``name`` what the library calls that, ``device_count`` the number of GPUs that CUDA sees.
+    and ``name`` what the library calls that, ``device_count`` the number of GPUs that CUDA sees. ``cuda_version`` is
+    the newest CUDA that the library runs, as [13, 2].
     """
 
     path: str | None = None
@@ -61,23 +66,24 @@ class CudaAnswer:
     result: int | None = None
     name: str = ""
     device_count: int | None = None
+    cuda_version: list[int] | None = None
     ended: str = ""
 
 
 def ask(timeout_seconds: float) -> CudaAnswer:
     """Start CUDA in a child process; nothing that goes wrong there is raised."""
-    command = [sys.executable, "-c", _PROGRAM]
+    command = [sys.executable, "-c", PROGRAM]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         said, _nothing = child.communicate(timeout=timeout_seconds)
-        return _answer(said, _ended(child.returncode))
+        return answered(said, _ended(child.returncode))
     except subprocess.TimeoutExpired:
         child.kill()
     try:
         said, _nothing = child.communicate(timeout=_SECONDS_TO_DIE)
     except subprocess.TimeoutExpired:
         said = ""
-    return _answer(said, TIMEOUT)
+    return answered(said, TIMEOUT)
 
 
 def _ended(returncode: int) -> str:
@@ -89,7 +95,8 @@ def _ended(returncode: int) -> str:
         return f"signal {-returncode}"
 
 
-def _answer(said: str, ended: str) -> CudaAnswer:
+def answered(said: str, ended: str = "") -> CudaAnswer:
+    """What the program has said, and how its process ended."""
     known: dict[str, Any] = {}
     for line in said.splitlines():
         with contextlib.suppress(ValueError):  # the library may print as well

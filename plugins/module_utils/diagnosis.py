@@ -27,6 +27,7 @@ RULES: tuple[Callable[[Outcome], Cause | None], ...] = (
     requests.context,
     requests.server_failure,
     promises.not_healthy,
+    promises.reasoning_parameters,
     calls.markup_left,
     requests.broken_stream,
     calls.template_without_tools,
@@ -47,10 +48,11 @@ RULES: tuple[Callable[[Outcome], Cause | None], ...] = (
     calls.copied_badly,
     calls.wrong_answer,
 )
+# What is worth knowing although the check has passed: some client will run into it.
+ADVICE = (promises.reasoning_parameters,)
 
 
 def diagnose(outcome: Outcome) -> list[Cause]:
-    """Every cause that the outcome points to, the best first; empty when all is well."""
-    if outcome.passed:
-        return []
-    return [cause for rule in RULES if (cause := rule(outcome)) is not None]
+    """Every cause that the outcome points to, the best first; advice where it has passed."""
+    rules = ADVICE if outcome.passed else RULES
+    return [cause for rule in rules if (cause := rule(outcome)) is not None]

@@ -11,7 +11,6 @@ kernel's own list of listeners is read where the endpoint is on this machine.
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 import sys
 import urllib.parse
@@ -20,11 +19,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state import EndpointState
+from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Release, parse_release
 
 LOCAL, NETWORK = "local", "network"
 # With older releases a crafted Host header passes by the key (CVE-2026-48746, up to 0.20.2), and requests of anybody
 # who reaches them can stop them (CVE-2026-115911 and others, fixed in 0.32.0).
-SAFE_RELEASE = (0, 32)
+SAFE_RELEASE: Release = (0, 32, 0)
 _LISTEN = "0A"
 
 
@@ -65,7 +65,7 @@ def judge(state: EndpointState, *, local: bool, listens_on: Iterable[str] = ()) 
             f"The endpoint is open to all who can reach this machine: {where} and asks for no key. Publish it on "
             "127.0.0.1 only, or give the server a key (VLLM_API_KEY)."
         )
-    if scope == NETWORK and (release := _release(version)) and release < SAFE_RELEASE:
+    if scope == NETWORK and (release := parse_release(version)) and release < SAFE_RELEASE:
         warnings.append(
             f"vLLM {version} must not be reachable from the network, even with a key: a crafted Host header passes by "
             "the key up to 0.20.2 (CVE-2026-48746), and requests can stop the server up to 0.31 (CVE-2026-115911). Use "
@@ -113,8 +113,3 @@ def _loopback(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(parsed, "ipv4_mapped", None)
     return (mapped or parsed).is_loopback
-
-
-def _release(version: str | None) -> tuple[int, int] | None:
-    found = re.match(r"v?(\d+)\.(\d+)\.\d", version or "")
-    return (int(found[1]), int(found[2])) if found else None

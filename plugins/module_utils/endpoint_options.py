@@ -18,6 +18,12 @@ ENDPOINT_OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+def model_options(*, timeout: float) -> dict[str, dict[str, Any]]:
+    """Those of a module that asks a model for something; ``timeout`` is the default for each request, in seconds."""
+    own: dict[str, dict[str, Any]] = {"model": {"type": "str"}, "timeout": {"type": "float", "default": timeout}}
+    return ENDPOINT_OPTIONS | own
+
+
 def client_for(params: dict[str, Any], *, timeout: float) -> OpenAIClient:
     """A client for the endpoint that a module's parameters name; EndpointError when they cannot be used."""
     return OpenAIClient(

@@ -21,6 +21,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_reading impo
     Reading,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.memory_bandwidth import known_gpu, peak_bandwidth
+from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB
 
 
 @dataclass
@@ -94,7 +95,8 @@ def _complete(gpu: dict[str, Any], root: Path) -> str:
     """Add what follows from the rest; returns why the driver's bandwidth was not believed, or nothing."""
     known = known_gpu(gpu)
     if known is not None:
-        _fill(gpu, {"name": known.name, "pci_id": known.pci_id}, TABLE)
+        table = {"name": known.name, "pci_id": known.pci_id, "compute_capability": known.compute_capability}
+        _fill(gpu, {**table, "memory_total_bytes": known.memory_gib * GIB}, TABLE)
     peak = peak_bandwidth(gpu)
     if peak.bytes_per_second is not None:
         source = TABLE if peak.from_table else gpu["sources"]["memory_bus_width_bits"]

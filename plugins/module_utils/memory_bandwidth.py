@@ -31,10 +31,12 @@ PLAUSIBLE_RATIO = (0.75, 1.33)
 
 @dataclass(frozen=True)
 class KnownGpu:
-    """A row of the table: decimal GB/s, and where the figure is from."""
+    """A row of the table: nominal memory in GiB, bandwidth in decimal GB/s, and where the bandwidth is from."""
 
     name: str
     pci_id: str
+    compute_capability: str
+    memory_gib: int
     gigabytes_per_second: int
     source: str
 
@@ -57,37 +59,51 @@ class PeakBandwidth:
 _BOARD = "board specification as third parties quote it"
 _CLOCK = "bus width of the board x memory clock that nvidia-smi shows"
 
-# Names and PCI ids: table of supported GPUs in the README of NVIDIA's open kernel modules 595.45.04.
+# Names and PCI ids: table of supported GPUs in the README of NVIDIA's open kernel modules 595.45.04, Volta's from
+# pci.ids. Compute capabilities and sizes: NVIDIA's product pages as remembered; programs see a few per cent less than
+# the nominal size.
 KNOWN_GPUS = (
-    KnownGpu("Tesla T4", "10de:1eb8", 320, f"{_BOARD}: 256 bit x 10 Gbit/s"),
-    KnownGpu("NVIDIA A100-SXM4-40GB", "10de:20b0", 1555, "NVIDIA developer forum 198730: 5120 bit x 2 x 1215 MHz"),
-    KnownGpu("NVIDIA A100-PCIE-40GB", "10de:20f1", 1555, "NVIDIA developer forum 198730: 5120 bit x 2 x 1215 MHz"),
-    KnownGpu("NVIDIA A100-SXM4-80GB", "10de:20b2", 2039, _BOARD),
-    KnownGpu("NVIDIA A100 80GB PCIe", "10de:20b5", 1935, _BOARD),
-    KnownGpu("NVIDIA A10", "10de:2236", 600, _BOARD),
-    KnownGpu("NVIDIA GeForce RTX 3090", "10de:2204", 936, "NVIDIA developer forum 198730: 384 bit x 2 x 9751 MHz"),
-    KnownGpu("NVIDIA GeForce RTX 4090", "10de:2684", 1008, "NVIDIA/nvbench#207: 384 bit x 2 x 10501 MHz"),
-    KnownGpu("NVIDIA RTX 2000 Ada Generation", "10de:28b0", 224, f"{_BOARD}: 128 bit x 14 Gbit/s"),
+    KnownGpu("Tesla V100-SXM2-16GB", "10de:1db1", "7.0", 16, 900, _BOARD),
+    KnownGpu("Tesla V100-PCIE-16GB", "10de:1db4", "7.0", 16, 900, _BOARD),
+    KnownGpu("Tesla V100-SXM2-32GB", "10de:1db5", "7.0", 32, 900, _BOARD),
+    KnownGpu("Tesla V100-PCIE-32GB", "10de:1db6", "7.0", 32, 900, _BOARD),
+    KnownGpu("Tesla T4", "10de:1eb8", "7.5", 16, 320, f"{_BOARD}: 256 bit x 10 Gbit/s"),
+    KnownGpu(
+        "NVIDIA A100-SXM4-40GB", "10de:20b0", "8.0", 40, 1555, "NVIDIA developer forum 198730: 5120 bit x 2 x 1215 MHz"
+    ),
+    KnownGpu(
+        "NVIDIA A100-PCIE-40GB", "10de:20f1", "8.0", 40, 1555, "NVIDIA developer forum 198730: 5120 bit x 2 x 1215 MHz"
+    ),
+    KnownGpu("NVIDIA A100-SXM4-80GB", "10de:20b2", "8.0", 80, 2039, _BOARD),
+    KnownGpu("NVIDIA A100 80GB PCIe", "10de:20b5", "8.0", 80, 1935, _BOARD),
+    KnownGpu("NVIDIA A10", "10de:2236", "8.6", 24, 600, _BOARD),
+    KnownGpu(
+        "NVIDIA GeForce RTX 3090", "10de:2204", "8.6", 24, 936, "NVIDIA developer forum 198730: 384 bit x 2 x 9751 MHz"
+    ),
+    KnownGpu("NVIDIA GeForce RTX 4090", "10de:2684", "8.9", 24, 1008, "NVIDIA/nvbench#207: 384 bit x 2 x 10501 MHz"),
+    KnownGpu("NVIDIA RTX 2000 Ada Generation", "10de:28b0", "8.9", 16, 224, f"{_BOARD}: 128 bit x 14 Gbit/s"),
     # Some lists say 320; 160 bit (computerbase.de, March 2023) at 14 Gbit/s give 280.
-    KnownGpu("NVIDIA RTX 4000 SFF Ada Generation", "10de:27b0", 280, f"{_BOARD}: 160 bit x 14 Gbit/s"),
-    KnownGpu("NVIDIA RTX 4000 Ada Generation", "10de:27b2", 360, f"{_BOARD}: 160 bit x 18 Gbit/s"),
-    KnownGpu("NVIDIA RTX 6000 Ada Generation", "10de:26b1", 960, f"{_BOARD}: 384 bit x 20 Gbit/s"),
-    KnownGpu("NVIDIA L4", "10de:27b8", 300, f"{_BOARD}: 192 bit"),
-    KnownGpu("NVIDIA L40S", "10de:26b9", 864, f"{_CLOCK}: 384 bit x 2 x 9001 MHz"),
-    KnownGpu("NVIDIA H100 PCIe", "10de:2331", 2039, _BOARD),
-    KnownGpu("NVIDIA H100 80GB HBM3", "10de:2330", 3352, f"{_CLOCK}: 5120 bit x 2 x 2619 MHz"),
-    KnownGpu("NVIDIA H100 NVL", "10de:2321", 3938, _BOARD),
-    KnownGpu("NVIDIA H200", "10de:2335", 4800, f"{_BOARD}; 6144 bit x 2 x 3201 MHz would be 4917"),
-    KnownGpu("NVIDIA B200", "10de:2901", 7672, "pytorch/ao#4002: 7680 bit x 2 x 3996 MHz"),
-    KnownGpu("NVIDIA GeForce RTX 5090", "10de:2b85", 1792, f"{_CLOCK}: 512 bit x 2 x 14001 MHz"),
+    KnownGpu("NVIDIA RTX 4000 SFF Ada Generation", "10de:27b0", "8.9", 20, 280, f"{_BOARD}: 160 bit x 14 Gbit/s"),
+    KnownGpu("NVIDIA RTX 4000 Ada Generation", "10de:27b2", "8.9", 20, 360, f"{_BOARD}: 160 bit x 18 Gbit/s"),
+    KnownGpu("NVIDIA RTX 6000 Ada Generation", "10de:26b1", "8.9", 48, 960, f"{_BOARD}: 384 bit x 20 Gbit/s"),
+    KnownGpu("NVIDIA L4", "10de:27b8", "8.9", 24, 300, f"{_BOARD}: 192 bit"),
+    KnownGpu("NVIDIA L40S", "10de:26b9", "8.9", 48, 864, f"{_CLOCK}: 384 bit x 2 x 9001 MHz"),
+    KnownGpu("NVIDIA H100 PCIe", "10de:2331", "9.0", 80, 2039, _BOARD),
+    KnownGpu("NVIDIA H100 80GB HBM3", "10de:2330", "9.0", 80, 3352, f"{_CLOCK}: 5120 bit x 2 x 2619 MHz"),
+    KnownGpu("NVIDIA H100 NVL", "10de:2321", "9.0", 94, 3938, _BOARD),
+    KnownGpu("NVIDIA H200", "10de:2335", "9.0", 141, 4800, f"{_BOARD}; 6144 bit x 2 x 3201 MHz would be 4917"),
+    KnownGpu("NVIDIA B200", "10de:2901", "10.0", 180, 7672, "pytorch/ao#4002: 7680 bit x 2 x 3996 MHz"),
+    KnownGpu("NVIDIA GeForce RTX 5090", "10de:2b85", "12.0", 32, 1792, f"{_CLOCK}: 512 bit x 2 x 14001 MHz"),
     KnownGpu(
         "NVIDIA RTX PRO 6000 Blackwell Workstation Edition",
         "10de:2bb1",
+        "12.0",
+        96,
         1792,
         f"{_CLOCK}: 512 bit x 2 x 14001 MHz",
     ),
-    KnownGpu("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "10de:2bb4", 1792, _BOARD),
-    KnownGpu("NVIDIA RTX PRO 6000 Blackwell Server Edition", "10de:2bb5", 1597, _BOARD),
+    KnownGpu("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "10de:2bb4", "12.0", 96, 1792, _BOARD),
+    KnownGpu("NVIDIA RTX PRO 6000 Blackwell Server Edition", "10de:2bb5", "12.0", 96, 1597, _BOARD),
 )
 _BY_PCI_ID = {known.pci_id: known for known in KNOWN_GPUS}
 _BY_NAME = {known.name: known for known in KNOWN_GPUS}

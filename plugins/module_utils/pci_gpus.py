@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_reading import SYSFS, Reading
+from ansible_collections.toolserve.gpunode.plugins.module_utils.node_files import read_text
 
 _NVIDIA = "0x10de"
 _DISPLAY_CLASSES = ("0x0300", "0x0302")  # VGA controller, 3D controller; then two digits of programming interface
@@ -33,12 +34,12 @@ def pci_id(vendor: int, device: int) -> str:
 
 
 def _is_gpu(device: Path) -> bool:
-    return _text(device / "vendor") == _NVIDIA and (_text(device / "class") or "").startswith(_DISPLAY_CLASSES)
+    return read_text(device / "vendor") == _NVIDIA and (read_text(device / "class") or "").startswith(_DISPLAY_CLASSES)
 
 
 def _gpu(device: Path) -> dict[str, Any]:
     gpu: dict[str, Any] = {"pci_address": device.name}
-    number = _text(device / "device")
+    number = read_text(device / "device")
     if number:
         gpu["pci_id"] = pci_id(int(_NVIDIA, 16), int(number, 16))
     driver = device / "driver"
@@ -49,17 +50,10 @@ def _gpu(device: Path) -> dict[str, Any]:
 
 def _driver(root: Path) -> dict[str, Any]:
     driver: dict[str, Any] = {}
-    version = _text(root / "sys/module/nvidia/version")
+    version = read_text(root / "sys/module/nvidia/version")
     if version:
         driver["kernel_module_version"] = version
-    flavour = _text(root / "proc/driver/nvidia/version")
+    flavour = read_text(root / "proc/driver/nvidia/version")
     if flavour:
         driver["open_kernel_module"] = "Open Kernel Module" in flavour
     return driver
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None

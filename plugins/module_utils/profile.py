@@ -37,6 +37,11 @@ def of_family(profile: Mapping[str, Any], family: Mapping[str, Any]) -> Profile:
     return merged(merged(family, profile), {key: every for key, every in added_up.items() if every})
 
 
+def reasons(profile: Mapping[str, Any]) -> bool:
+    """Whether the model writes down its reasoning, which its reasoning parser takes out of the answers."""
+    return bool((profile.get("tool_calls") or {}).get("reasoning_parser"))
+
+
 def checked(profile: Any, schema: Mapping[str, Any], source: str) -> Profile:
     """The profile, when it conforms to the schema.
 

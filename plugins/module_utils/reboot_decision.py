@@ -67,7 +67,7 @@ def decide(
         raise ValueError(f"{setting} is {policy}; it can be {', '.join(POLICIES)}")
     if not reasons:
         return RebootDecision("none", "No reboot is needed.")
-    needed = f"A reboot is needed: {'; '.join(reasons)}."
+    needed = f"A reboot is needed. {' '.join(reason.rstrip('. ') + '.' for reason in reasons)}"
     if policy == IF_NEEDED_FAIL:
         return RebootDecision("stop", f"{needed} {setting} is {policy}. {_BY_HAND}")
     if boot is not None and boot.lacks_module:

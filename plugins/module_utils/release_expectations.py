@@ -65,7 +65,8 @@ class Expectations:
     """The table, seen from one server. A server whose release is unknown may do what any known one does."""
 
     def __init__(self, version: str | None) -> None:
-        self.release = parse_release(version)
+        release = parse_release(version)
+        self.release = release if release and release >= _OLDEST else None
 
     def accepted(self, question: str) -> Accepted:
         """KeyError for a question that the table does not hold."""
@@ -81,9 +82,10 @@ class Expectations:
 
 
 def parse_release(version: str | None) -> Release | None:
-    """(0, 32, 0) for 0.32.0, 0.32.0+cpu and 0.32.0rc1.dev3; None for what is no number, or none of a release."""
+    """(0, 32, 0) for 0.32.0, 0.32.0+cpu, 0.32.0rc1.dev3 and 0.32; None for what is no number, or none of a release."""
     found = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", version or "")
     if found is None:
         return None
     release = int(found[1]), int(found[2]), int(found[3] or 0)
-    return release if release >= _OLDEST else None  # builds without tags call themselves 0.1.dev…
+    # Builds without tags call themselves 0.1.dev…, and no release has been called by two numbers.
+    return release if found[3] or release >= _OLDEST else None

@@ -38,7 +38,7 @@ def open_to_all(setup: Setup) -> Cause | None:
 def unsafe_release(setup: Setup) -> Cause | None:
     """Reachable, and of a release that must not be. Source: CVE-2026-48746 and CVE-2026-115911, fixed in 0.32.0."""
     exposure, release = _exposure(setup), setup.release
-    if exposure.scope != NETWORK or release is None or release[:2] >= SAFE_RELEASE:
+    if exposure.scope != NETWORK or release is None or release >= SAFE_RELEASE:
         return None
     return Cause(
         f"{_where(setup, exposure)}, and runs vLLM {'.'.join(map(str, release))}",

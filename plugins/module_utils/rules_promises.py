@@ -123,6 +123,25 @@ def tool_id(outcome: Outcome) -> Cause | None:
     )
 
 
+def reasoning_parameters(outcome: Outcome) -> Cause | None:
+    """What agents send to models that reason is refused, or spoils the call; also told of a refusal alone.
+
+    Source: validate_request_params in vLLM's tokenizers/mistral.py (0.13 to 0.33), reasoning_effort in its protocol.py.
+    """
+    found = outcome.findings("ParametersHarm", "ParametersRefused")
+    if not found:
+        return None
+    refused = found[0].name == "ParametersRefused"
+    return Cause(
+        f"T19-reasoning: {found[0].message}",
+        f"The server {'refuses' if refused else 'stumbles over'} parameters for models that reason. An agent whose "
+        f"configuration says that this model does sends them with every request{', and every one fails' * refused}.",
+        'Tell clients that the model does not reason (OpenCode: "reasoning": false, and no reasoningEffort). If it '
+        "does, serve it with its reasoning parser and its own chat template.",
+        CERTAIN if refused else LIKELY,
+    )
+
+
 def context_mismatch(outcome: Outcome) -> Cause | None:
     """The context is not what clients were promised, or is cut silently."""
     found = _failed(outcome, "ContextMismatch")

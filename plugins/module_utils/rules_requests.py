@@ -10,6 +10,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CER
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import STREAMED
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome
+from ansible_collections.toolserve.gpunode.plugins.module_utils.unserved_model import unserved_model
 
 
 def _said(outcome: Outcome, *phrases: str) -> EndpointError | None:
@@ -47,15 +48,7 @@ def model_name(outcome: Outcome) -> Cause | None:
     error = next((error for error in outcome.errors() if error.status == 404), None)
     if error is None:
         return None
-    served = outcome.state.served
-    if served and outcome.model not in served:
-        return Cause(
-            f"HTTP 404 for the model {outcome.model!r}",
-            f"The server serves {', '.join(served)} and no other name.",
-            "Set model to a served name, or serve it under this one with --served-model-name.",
-            CERTAIN,
-        )
-    return Cause(
+    return unserved_model(error, outcome.model, outcome.state.served) or Cause(
         error.seen,
         "There is no chat completions API at this address.",
         "Check base_url: it must end in the path under which the server has its /v1.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.profile import reasons
 from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import Result, Setup
 
 _MANY_RESTARTS = 3
@@ -79,8 +80,7 @@ def reasoning_parser(setup: Setup) -> Cause | None:
     """It hides what the model says. Source: vLLM's reasoning parsers take text without an end mark for reasoning."""
     parser = setup.arguments.get("reasoning-parser")
     model = setup.profile.get("model") or {}
-    intended = "reasoning-parser" in ((setup.profile.get("vllm") or {}).get("arguments") or {})
-    if not parser or intended or _is_gpt_oss(setup):
+    if not parser or reasons(setup.profile) or _is_gpt_oss(setup):
         return None
     silent = next((probe for probe, answer in setup.answers() if _says_nothing(answer)), None)
     if silent is None or not model:

@@ -5,6 +5,7 @@
 """Rules on a server that decodes too slowly: what holds it back, from its log, its arguments and its GPUs.
 
 They are asked only when the measurement objects to the speed: a power cap on a fast server is no cause of anything.
+Each GPU is seen as it was while the server decoded, where it was looked at then (gpu_samples.py).
 """
 
 from __future__ import annotations
@@ -13,22 +14,27 @@ from collections.abc import Callable
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Release
-from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import (
-    Gpu,
-    Setup,
+from ansible_collections.toolserve.gpunode.plugins.module_utils.serving_gpus import (
+    FIRST_OF_SEVERAL,
     gpu_label,
     working_processes,
 )
+from ansible_collections.toolserve.gpunode.plugins.module_utils.throttle_reasons import IDLE
+from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import Gpu, Setup
 
 _THERMAL = ("hw_thermal_slowdown", "sw_thermal_slowdown")
 _BRAKES = ("hw_slowdown", "hw_power_brake_slowdown")
+_POWER = ("sw_power_cap",)
+_CLOCKS_SET = ("applications_clocks_setting",)
 # Method -> the first release that no longer forces its slow kernel.
 _FORCED: dict[str, Release] = {"awq": (0, 24, 0), "gptq": (0, 20, 3)}
 _FALLBACKS = ("not fully optimized yet", "unoptimized AWQ kernels", "Moe WNA16 kernels")
 _EMULATIONS = ("Emulation", "does not have native support")
 # Limits that are set in whole watts differ a little from the default.
 _CAPPED = 0.97
-_LOW_CLOCK = 0.8
+_LOW_MEMORY_CLOCK = 0.8
+# Many GPUs never reach their highest clock under load; half of it is held back by something.
+_LOW_CLOCK = 0.5
 _BUSY_PERCENT = 50
 _ALIKE = 0.9
 
@@ -102,7 +108,7 @@ def thermal(setup: Setup) -> Cause | None:
     degrees = gpu.get("temperature_celsius")
     heat = "" if degrees is None else f" at {degrees} °C"
     return Cause(
-        f"{setup.pace}, and {gpu_label(gpu)} has lowered its clocks for its heat{heat}",
+        f"{setup.pace}, and {gpu_label(gpu)} has lowered its clocks for its heat{heat}{_looks(gpu, _THERMAL)}",
         "The GPU is too hot and protects itself.",
         "Look after its cooling: fans, dust, the air flow of the case, the room. nvidia-smi -q -d "
         "TEMPERATURE,PERFORMANCE shows when it ends.",
@@ -116,7 +122,8 @@ def power_brake(setup: Setup) -> Cause | None:
     if gpu is None or _with_reason(setup, *_THERMAL) is not None:
         return None
     return Cause(
-        f"{setup.pace}, and the hardware of {gpu_label(gpu)} has lowered its clocks ({_reasons_told(gpu, _BRAKES)})",
+        f"{setup.pace}, and the hardware of {gpu_label(gpu)} has lowered its clocks ({_reasons_told(gpu, _BRAKES)})"
+        f"{_looks(gpu, _BRAKES)}",
         "The power supply or the board demands it: a missing power cable, a weak supply, or a limit of the chassis.",
         "Check cables and supply, and look for Xid messages: dmesg | grep -i xid.",
         LIKELY,
@@ -144,12 +151,29 @@ def power_cap(setup: Setup) -> Cause | None:
     for gpu in setup.serving_gpus:
         limit, default = gpu.get("power_limit_watts"), gpu.get("power_limit_default_watts")
         if limit and default and limit < default * _CAPPED:
-            acts = "sw_power_cap" in (gpu.get("throttle_reasons") or [])
             return Cause(
-                f"{setup.pace}, and {gpu_label(gpu)} may draw {limit:g} W; it was made for {default:g} W",
+                f"{setup.pace}, and {gpu_label(gpu)} may draw {limit:g} W; it was made for {default:g} W"
+                f"{_looks(gpu, _POWER)}",
                 "A power limit below the default keeps its clocks down.",
                 f"Raise it with nvidia-smi -pl {default:g}, and look for what sets it when the node starts.",
-                LIKELY if acts else POSSIBLE,
+                LIKELY if _acts(gpu, _POWER) else POSSIBLE,
+            )
+    return None
+
+
+def power_reached(setup: Setup) -> Cause | None:
+    """The board's own limit, reached by decoding. Source: the bit sw_power_cap and the clocks, under load."""
+    for gpu in setup.serving_gpus:
+        low = _low_clock(gpu, "sm", _LOW_CLOCK)
+        if low and gpu.get("under_load") and _acts(gpu, _POWER) and power_cap(setup) is None:
+            return Cause(
+                f"{setup.pace}, and {gpu_label(gpu)} reaches its power limit of {gpu.get('power_limit_watts') or 0:g} W"
+                f"{_looks(gpu, _POWER)}; its processors run at {low}",
+                "Decoding reads, and needs little power. A kernel that computes much for what it reads does not, and "
+                "the limit then keeps the clocks down; so may something else on this GPU.",
+                "Look for a slow kernel in the server's log and for other processes. nvidia-smi -q -d POWER shows how "
+                "far the limit can be raised.",
+                POSSIBLE,
             )
     return None
 
@@ -157,10 +181,9 @@ def power_cap(setup: Setup) -> Cause | None:
 def low_memory_clock(setup: Setup) -> Cause | None:
     """Busy, and the memory does not run at full clock; an idle GPU lowers it. Source: NVML's clocks."""
     for gpu in setup.serving_gpus:
-        now, most, busy = gpu.get("clock_memory_mhz"), gpu.get("clock_memory_max_mhz"), gpu.get("utilization_percent")
-        if now and most and (busy or 0) >= _BUSY_PERCENT and now < most * _LOW_CLOCK:
+        if _busy(gpu) and (low := _low_clock(gpu, "memory", _LOW_MEMORY_CLOCK)):
             return Cause(
-                f"{setup.pace}, and the memory of {gpu_label(gpu)} runs at {now} of {most} MHz though it is busy",
+                f"{setup.pace}, and the memory of {gpu_label(gpu)} runs at {low} though it is busy",
                 "Decoding is as fast as the memory, and its clock is held down: a locked clock, or a low power state.",
                 "Unlock the clocks: nvidia-smi -rmc, nvidia-smi -rgc and nvidia-smi -rac.",
                 LIKELY,
@@ -168,13 +191,27 @@ def low_memory_clock(setup: Setup) -> Cause | None:
     return None
 
 
+def low_clock(setup: Setup) -> Cause | None:
+    """Busy, slow, and nothing is said to hold it back: a locked clock. Source: NVML's clocks (nvidia-smi -lgc)."""
+    for gpu in setup.serving_gpus:
+        reasons = set(gpu.get("throttle_reasons") or []) - {IDLE}
+        if _busy(gpu) and not reasons and (low := _low_clock(gpu, "sm", _LOW_CLOCK)):
+            return Cause(
+                f"{setup.pace}, and the processors of {gpu_label(gpu)} run at {low} though it is busy",
+                "Their clock is held down, and the driver names no reason: mostly it was locked.",
+                "Unlock it with nvidia-smi -rgc, and look for what locks it when the node starts.",
+                LIKELY,
+            )
+    return None
+
+
 def clocks_set(setup: Setup) -> Cause | None:
     """Somebody has set the application clocks. Source: clocks event reasons of NVML."""
-    gpu = _with_reason(setup, "applications_clocks_setting")
+    gpu = _with_reason(setup, *_CLOCKS_SET)
     if gpu is None:
         return None
     return Cause(
-        f"{setup.pace}, and the application clocks of {gpu_label(gpu)} limit it",
+        f"{setup.pace}, and the application clocks of {gpu_label(gpu)} limit it{_looks(gpu, _CLOCKS_SET)}",
         "The clocks that were set for applications may be lower than what the GPU can do.",
         "Compare them with nvidia-smi -q -d CLOCK; nvidia-smi -rac goes back to the defaults.",
         POSSIBLE,
@@ -224,18 +261,18 @@ def slow_attention(setup: Setup) -> Cause | None:
 
 
 def doubtful_roofline(setup: Setup) -> Cause | None:
-    """The yardstick may be wrong. Source: the basis of the bandwidth as gpu_info gives it."""
+    """The yardstick may be wrong. Source: where the bandwidth was learnt (serving_gpus.py, gpu_info)."""
     if not (setup.slow or (setup.throughput.get("efficiency") or 0) > 1):
         return None
     source = str((setup.throughput.get("roofline") or {}).get("memory_bandwidth_source") or "")
-    busy, first = setup.serving_gpus, setup.gpus[: setup.tensor_parallel]
-    of_first = bool(first) and str(first[0].get("peak_bandwidth_basis")) in source
-    if of_first and busy != first and _peaks(busy) != _peaks(first):
+    peaks = {gpu.get("peak_bandwidth_bytes_per_second") for gpu in setup.gpus}
+    if source.endswith(FIRST_OF_SEVERAL) and len(peaks) > 1:
         return Cause(
-            f"the roofline is that of {gpu_label(first[0])}, and the server works on {gpu_label(busy[0])}",
-            "The server was given other GPUs than the first ones, so that the efficiency is wrong.",
-            f"Set verify_memory_bandwidth to {sum(_peaks(busy)):.4g}.",
-            LIKELY,
+            f"the roofline is that of {', '.join(map(gpu_label, setup.serving_gpus))}, {FIRST_OF_SEVERAL}",
+            "The GPUs of this machine differ, and neither the container nor the driver's list of processes tells which "
+            "of them the server works on.",
+            "Give the container its GPU by device_ids, or set verify_memory_bandwidth.",
+            POSSIBLE,
         )
     if not source.startswith("table of known GPUs"):
         return None
@@ -257,7 +294,9 @@ RULES: tuple[Callable[[Setup], Cause | None], ...] = (
     power_brake,
     other_tenant,
     low_memory_clock,
+    low_clock,
     power_cap,
+    power_reached,
     unequal_gpus,
     clocks_set,
     emulated_format,
@@ -271,12 +310,29 @@ def _slow_line(setup: Setup, *phrases: str) -> str | None:
 
 
 def _with_reason(setup: Setup, *reasons: str) -> Gpu | None:
-    return next((gpu for gpu in setup.serving_gpus if set(reasons) & set(gpu.get("throttle_reasons") or [])), None)
+    return next((gpu for gpu in setup.serving_gpus if _acts(gpu, reasons)), None)
+
+
+def _acts(gpu: Gpu, reasons: tuple[str, ...]) -> bool:
+    return bool(set(reasons) & set(gpu.get("throttle_reasons") or []))
 
 
 def _reasons_told(gpu: Gpu, reasons: tuple[str, ...]) -> str:
     return ", ".join(reason for reason in gpu["throttle_reasons"] if reason in reasons)
 
 
-def _peaks(gpus: list[Gpu]) -> list[float]:
-    return [gpu.get("peak_bandwidth_bytes_per_second") or 0 for gpu in gpus]
+def _looks(gpu: Gpu, reasons: tuple[str, ...]) -> str:
+    """In how many of the looks under load one of the reasons was there; nothing without such looks."""
+    load = gpu.get("under_load") or {}
+    times = max((load.get("throttle_reasons") or {}).get(reason, 0) for reason in reasons) if load else 0
+    return f", in {times} of {load['samples']} looks while it decoded" if times else ""
+
+
+def _busy(gpu: Gpu) -> bool:
+    return (gpu.get("utilization_percent") or 0) >= _BUSY_PERCENT
+
+
+def _low_clock(gpu: Gpu, domain: str, share: float) -> str:
+    """How low it is, in words; empty where it is high enough or not known."""
+    now, most = gpu.get(f"clock_{domain}_mhz"), gpu.get(f"clock_{domain}_max_mhz")
+    return f"{now:g} of {most} MHz" if now and most and now < most * share else ""

@@ -9,7 +9,6 @@ vLLM shows them at /metrics, other servers show others or none: then nothing her
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_metrics
     WAITING,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
+from ansible_collections.toolserve.gpunode.plugins.module_utils.watch import Watch
 
 POLL_SECONDS = 0.5
 # The figures follow the answers at once; a server with several processes may need a moment to sum them up.
@@ -81,28 +81,16 @@ def wait_until(client: OpenAIClient, seconds: float, settled: Callable[[Load], b
         time.sleep(min(POLL_SECONDS, max(ends - time.monotonic(), 0)))
 
 
-class KvCacheWatch:
-    """Reads in the background, from ``with`` to its end, how full the KV cache is."""
+class KvCacheWatch(Watch):
+    """Reads in the background, from ``with`` to its end, how full the KV cache is; ``peak`` is the fullest."""
 
     def __init__(self, client: OpenAIClient, seconds: float = POLL_SECONDS) -> None:
+        super().__init__(self._read, seconds)
         self._client = client
-        self._seconds = seconds
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
         self.peak: float | None = None
 
-    def __enter__(self) -> KvCacheWatch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(self._seconds):
-            load = read(self._client)
-            if load is None:
-                return
-            if load.kv_cache_usage is not None:
-                self.peak = max(self.peak or 0.0, load.kv_cache_usage)
+    def _read(self) -> bool:
+        load = read(self._client)
+        if load is not None and load.kv_cache_usage is not None:
+            self.peak = max(self.peak or 0.0, load.kv_cache_usage)
+        return load is not None

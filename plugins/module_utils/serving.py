@@ -19,9 +19,6 @@ PARSER_FOLDER = "/opt/gpunode/tool_parsers"
 TEMPLATE_FOLDER = "/opt/gpunode/chat_templates"
 CONTAINER_PORT = 8000
 
-# Of the images that the collection is tested with (vllm_release of the vllm role).
-DEFAULT_RELEASE = "0.32.0"
-
 # What every profile gets and may take away again.
 _DEFAULTS: dict[str, Any] = {
     # Clients keep their context by what the server counts; many do not ask for it.
@@ -48,28 +45,50 @@ def model_mount(profile: Mapping[str, Any]) -> str:
     return f"/models/{profile['served_name']}"
 
 
+class UnusableCommandError(ValueError):
+    """What was asked for cannot be served; ``problems`` say each what was seen, what it means and what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
 def command(
-    profile: Mapping[str, Any],
-    extra: Mapping[str, Any] | None = None,
-    *,
-    release: str = DEFAULT_RELEASE,
-    local_model: bool = False,
+    profile: Mapping[str, Any], release: str, extra: Mapping[str, Any] | None = None, local_model: bool = False
 ) -> Command:
     """How this release of vLLM serves a profile, the same for the same input.
 
     :param profile: a checked profile.
-    :param extra: options of the user, which win over those of the profile; null takes one away.
     :param release: of vLLM, as in 0.32.0.
+    :param extra: options of the user, which win over those of the profile; null takes one away.
     :param local_model: the model is a folder of the node and not a repository of the hub.
-    :raises ValueError: the release cannot serve the profile, does not know an option, or an option would undo what
-        the profile needs; the message says which and what to do.
+    :raises UnusableCommandError: the release cannot serve the profile, does not know an option, or an option would
+        undo what the profile needs.
     """
-    serving = ServingRelease.named(release)
-    _refuse_release(profile, serving)
+    try:
+        serving = ServingRelease.named(release)
+    except ValueError as error:
+        raise UnusableCommandError([str(error)]) from error
     profiles, environment = _of_release(profile["vllm"], serving)
-    model = {"model": model_mount(profile) if local_model else profile["model"]["id"]}
-    owned = {
-        **model,
+    users = serving_options.named(extra or {}, serving)
+    owned = _owned(profile, serving, local_model)
+    problems = list(_release_problems(profile, serving))
+    for source, given in (("The profile's vllm.arguments", profiles), ("vllm_extra_arguments", users)):
+        problems += serving_options.problems(source, given, owned, serving)
+    if problems:
+        raise UnusableCommandError(problems)
+    chosen = serving.format_options(profile["model"].get("format")) | _DEFAULTS | profiles | users
+    options = owned | chosen
+    arguments = [options.pop("model")] if serving.model_by_position else []
+    arguments += [part for name, value in options.items() for part in _option(name, value)]
+    warnings = list(serving_options.warnings(chosen, profile, serving, local_model))
+    return Command(serving.entrypoint, arguments, environment, warnings)
+
+
+def _owned(profile: Mapping[str, Any], serving: ServingRelease, local_model: bool) -> dict[str, Any]:
+    """The options that follow from fields of the profile which checks and clients rely on."""
+    return {
+        "model": model_mount(profile) if local_model else profile["model"]["id"],
         "revision": None if local_model else profile["model"].get("revision"),
         **_tool_calls(profile["tool_calls"], serving),
         "served-model-name": profile["served_name"],
@@ -77,41 +96,21 @@ def command(
         "port": CONTAINER_PORT,
         "max-model-len": profile["context"]["maximum"],
     }
-    users = serving_options.named(extra or {}, serving)
-    for source, given in (("The profile's vllm.arguments", profiles), ("vllm_extra_arguments", users)):
-        serving_options.refuse(source, given, owned, profile, serving)
-    chosen = serving.format_options(profile["model"].get("format")) | _DEFAULTS | profiles | users
-    options = owned | chosen
-    arguments = [options.pop("model")] if serving.model_by_position else []
-    arguments += [part for name, value in options.items() for part in _option(name, value)]
-    return Command(
-        serving.entrypoint,
-        arguments,
-        environment,
-        list(serving_options.warnings(chosen, profile, serving, local_model)),
-    )
 
 
-def own_files(profile: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The files of this collection that a profile needs in its container, by folder."""
-    tool_calls = profile["tool_calls"]
-    plugin, template = tool_calls.get("parser_plugin"), tool_calls["chat_template"]
-    return {
-        "tool_parsers": [plugin] if plugin else [],
-        "chat_templates": [template] if template and "/" not in template else [],
-    }
-
-
-def _refuse_release(profile: Mapping[str, Any], serving: ServingRelease) -> None:
-    name = profile.get("name", profile["served_name"])
-    first = profile["vllm"]["minimum_release"]
+def _release_problems(profile: Mapping[str, Any], serving: ServingRelease) -> Iterator[str]:
+    name, vllm = profile.get("name", profile["served_name"]), profile["vllm"]
+    first = vllm["minimum_release"]
     if serving.release < (parse_release(first) or serving.release):
-        raise ValueError(f"vllm_release is {serving.name}, but {name} needs vLLM {first} or newer. Raise vllm_release.")
-    for bad in profile["vllm"].get("known_bad", []):
+        yield (
+            f"vllm_release is {serving.name}, but {name} needs vLLM {first} or newer. Raise it, or choose another "
+            "profile."
+        )
+    for bad in vllm.get("known_bad", []):
         if _covers(bad, serving):
-            raise ValueError(
-                f"vLLM {serving.name} must not serve {name}: {bad['why']} ({bad['source']}). "
-                f"Set vllm_release to {bad['before']} or newer."
+            yield (
+                f"vllm_release is {serving.name}, which must not serve {name}: {bad['why']} ({bad['source']}). "
+                f"Set it to {bad['before']} or newer."
             )
 
 

@@ -17,7 +17,6 @@ SECRETS = {"api-key": "gpunode_api_key", "hf-token": "vllm_hf_token"}
 
 # What an explicit --quantization of these names makes of a checkpoint, and what it should be called.
 _SLOW = {"awq": "awq_marlin", "gptq": "gptq_marlin"}
-_ANY_ADDRESS = ("", "0.0.0.0", "::", "[::]")
 
 
 def named(options: Mapping[str, Any], serving: ServingRelease) -> dict[str, Any]:
@@ -25,29 +24,26 @@ def named(options: Mapping[str, Any], serving: ServingRelease) -> dict[str, Any]
     return {serving.spelled(name.lstrip("-").replace("_", "-")): value for name, value in options.items()}
 
 
-def refuse(
-    source: str, given: Mapping[str, Any], owned: Mapping[str, Any], profile: Mapping[str, Any], serving: ServingRelease
-) -> None:
-    """:raises ValueError: one of the given options cannot be used; ``owned`` are those that follow from the profile."""
+def problems(source: str, given: Mapping[str, Any], owned: Mapping[str, Any], serving: ServingRelease) -> Iterator[str]:
+    """Why the options of one source cannot be used; ``owned`` are those that follow from the profile."""
     clash = sorted(given.keys() & owned.keys())
     if clash:
-        raise ValueError(
+        yield (
             f"{source} sets {', '.join(clash)}, which follows from other fields of the profile. "
             "Change those (gpunode_profile_overrides), so that the checks and clients learn of it too."
         )
     for name in sorted(given.keys() & SECRETS.keys()):
-        raise ValueError(
-            f"{source} sets {name}: a command line shows secrets to everyone. Set {SECRETS[name]} instead."
-        )
+        yield f"{source} sets {name}: a command line shows secrets to everyone. Set {SECRETS[name]} instead."
     for name, value in given.items():
         spelled = f"no-{name}" if value is False else name
         if value is not None and not serving.knows(spelled):
-            raise ValueError(f"{source} sets {name}: {_unknown(spelled, serving)}")
+            yield f"{source} sets {name}: {_unknown(spelled, serving)}"
     forced = str(given.get("quantization"))
     if forced in _SLOW and serving.awq_is_slow:
-        raise ValueError(
+        yield (
             f"{source} sets quantization to {forced}: vLLM {serving.name} then takes its slow kernel (23 instead of 123 "
-            f"tokens/s, vllm-project/vllm#21376). Leave it out, vLLM reads it from the checkpoint; or say {_SLOW[forced]}."
+            "tokens/s, vllm-project/vllm#21376). Leave it out, vLLM reads it from the checkpoint; or say "
+            f"{_SLOW[forced]}."
         )
 
 
@@ -82,31 +78,6 @@ def warnings(
         )
     if profile["tool_calls"]["chat_template"] is None and serving.needs_chat_template:
         yield (
-            f"No chat template is given at the start, and in vLLM {serving.name} a request's own can then block the server "
-            "(CVE-2026-115911). Set tool_calls.chat_template, or vllm_release to 0.32.0 or newer."
+            f"No chat template is given at the start, and in vLLM {serving.name} a request's own can then block the "
+            "server (CVE-2026-115911). Set tool_calls.chat_template, or vllm_release to 0.32.0 or newer."
         )
-
-
-def published(address: str, has_key: bool, release: str) -> list[str]:
-    """What speaks against publishing the server's port on this address of the node.
-
-    :raises ValueError: nobody should do that; the message says why and what to do.
-    """
-    serving = ServingRelease.named(release)
-    if address not in _ANY_ADDRESS:
-        return []
-    way_out = "Publish it on 127.0.0.1 and put a gateway with TLS before it."
-    if not has_key:
-        raise ValueError(
-            f"vllm_listen_address is {address!r}: everybody who reaches the node could use the server, which has no key. "
-            f"Set gpunode_api_key. {way_out}"
-        )
-    if not serving.may_be_reached:
-        raise ValueError(
-            f"vllm_listen_address is {address!r} with vLLM {serving.name}, which has flaws that anybody who reaches its port "
-            f"can use (CVE-2026-48746 gets past the key). Set vllm_release to 0.32.0 or newer. {way_out}"
-        )
-    return [
-        f"vllm_listen_address is {address!r}: the key travels without encryption, and Docker's published ports are not held "
-        f"back by ufw. {way_out}"
-    ]

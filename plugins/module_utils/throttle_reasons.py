@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+IDLE = "gpu_idle"
 _REASONS = {
-    0x1: "gpu_idle",
+    0x1: IDLE,
     0x2: "applications_clocks_setting",
     0x4: "sw_power_cap",
     0x8: "hw_slowdown",

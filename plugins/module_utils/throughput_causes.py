@@ -11,6 +11,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error i
 from ansible_collections.toolserve.gpunode.plugins.module_utils.roofline import Roofline
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_run import Outcome
 from ansible_collections.toolserve.gpunode.plugins.module_utils.token_cost import TokenCost
+from ansible_collections.toolserve.gpunode.plugins.module_utils.unserved_model import unserved_model
 
 _WHERE_TO_LOOK = (
     "Look in the server's log for a forced or unoptimized quantization kernel (leave --quantization out), for eager "
@@ -19,9 +20,10 @@ _WHERE_TO_LOOK = (
 )
 
 
-def request(error: EndpointError) -> Cause:
+def request(error: EndpointError, outcome: Outcome) -> Cause:
     """A request failed."""
-    return Cause(error.seen, error.means, error.fix, CERTAIN)
+    named = unserved_model(error, outcome.model, outcome.state.served)
+    return named or Cause(error.seen, error.means, error.fix, CERTAIN)
 
 
 def slow(speed: float, roofline: Roofline, efficiency: float) -> Cause:

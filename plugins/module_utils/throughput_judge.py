@@ -53,7 +53,9 @@ def judge(outcome: Outcome, cost: TokenCost | None, bandwidth: Bandwidth | None,
     """The verdict on a whole measurement."""
     made = checks(outcome)
     if outcome.blocked is not None:
-        return Judgement(FAIL, "The endpoint did not answer as it must.", made, [causes.request(outcome.blocked)])
+        return Judgement(
+            FAIL, "The endpoint did not answer as it must.", made, [causes.request(outcome.blocked, outcome)]
+        )
     doubts = [check.doubt for check in made if check.doubt is not None]
     speed = outcome.median(lambda run: run.decode_tokens_per_second)
     if doubts or speed is None:

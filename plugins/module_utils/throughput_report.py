@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import cause_text
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.markdown_text import escaped
 from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable, table, wrapped
+from ansible_collections.toolserve.gpunode.plugins.module_utils.throttle_reasons import IDLE
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_checks import NOT_MEASURED, SKIP
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_judge import Judgement
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_run import Level, Outcome
@@ -97,7 +100,19 @@ def _figures(outcome: Outcome, judgement: Judgement) -> list[Row]:
         parts += f"{_size(roofline.kv_bytes)} of KV cache"
         rows.append(("roofline", f"{roofline.tokens_per_second:.1f} tokens/s", parts))
         rows.append(("efficiency", f"{judgement.efficiency or 0:.0%}", f"at a context of {context:.0f} tokens"))
-    return rows
+    return [*rows, *map(_gpu, outcome.gpus_under_load)]
+
+
+def _gpu(load: Mapping[str, Any]) -> Row:
+    """What a GPU did while it decoded, by the medians."""
+    powers = _medians(load, ("power_draw_watts", "{:.0f} W"), ("temperature_celsius", "{:.0f} °C"))
+    clocks = _medians(load, ("clock_memory_mhz", "memory {:.0f} MHz"), ("clock_sm_mhz", "SM {:.0f} MHz"))
+    busy = _medians(load, ("utilization_percent", "{:.0f}% busy"))
+    return (f"GPU {load['index']}", ", ".join(powers), ", ".join([*clocks, *busy]))
+
+
+def _medians(load: Mapping[str, Any], *figures: tuple[str, str]) -> list[str]:
+    return [text.format(load[name]["median"]) for name, text in figures if load.get(name)]
 
 
 def _level(level: Level) -> Row:
@@ -120,6 +135,11 @@ def _notes(outcome: Outcome, judgement: Judgement) -> list[str]:
     notes = [f"{check.name}: {check.observed}" for check in skipped]
     if outcome.blocked is not None:
         notes.append(str(outcome.blocked))
+    for load in outcome.gpus_under_load:
+        reasons = (load["throttle_reasons"] or {}).items()
+        held = ", ".join(f"{name} in {times}" for name, times in reasons if name != IDLE)
+        if held:
+            notes.append(f"GPU {load['index']}, of {load['samples']} looks while it decoded: {held}")
     if outcome.prompt_limit is not None:
         notes.append(
             f"The context has room for a prompt of {outcome.prompt_limit} tokens; "

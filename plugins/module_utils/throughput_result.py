@@ -41,6 +41,7 @@ def results(
         else None,
         "runs": [_run(completion) for completion in outcome.runs],
         "concurrency": [_level(level) for level in outcome.levels],
+        "gpus_under_load": outcome.gpus_under_load,
         "checks": [check.as_dict() for check in judgement.checks],
         "idle": _idle(judgement),
         "thresholds": asdict(limits),

@@ -10,6 +10,7 @@ is worth.
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import server_lo
 from ansible_collections.toolserve.gpunode.plugins.module_utils.completion import Completion
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError, no_model
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state import EndpointState, look
+from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_samples import GpuSamples
 from ansible_collections.toolserve.gpunode.plugins.module_utils.openai_client import OpenAIClient
 from ansible_collections.toolserve.gpunode.plugins.module_utils.random_prompt import PromptWriter
 from ansible_collections.toolserve.gpunode.plugins.module_utils.server_load import Load
@@ -78,7 +80,8 @@ class Outcome:
     """A whole measurement.
 
     ``blocked`` is the error that ended it, ``busy`` the load of others that kept it from being made. ``before``
-    and ``after`` enclose the single runs; None where the server shows no figures of vLLM.
+    and ``after`` enclose the single runs; None where the server shows no figures of vLLM. ``gpus_under_load`` is what
+    the GPUs did meanwhile.
     """
 
     state: EndpointState
@@ -91,6 +94,7 @@ class Outcome:
     busy: Load | None = None
     blocked: EndpointError | None = None
     usage_missing: bool = False
+    gpus_under_load: list[dict[str, Any]] = field(default_factory=list)
     prompt_limit: int | None = None  # where the context leaves less room for the prompt than was wanted
 
     def median(self, figure: Callable[[Completion], float]) -> float | None:
@@ -103,8 +107,11 @@ class Outcome:
         return bool(self.runs) and all(run.measured for run in self.runs)
 
 
-def run(client: OpenAIClient, options: Options) -> Outcome:
-    """Measure. Whatever the endpoint does ends up in the outcome."""
+def run(client: OpenAIClient, options: Options, gpus: GpuSamples | None = None) -> Outcome:
+    """Measure. Whatever the endpoint does ends up in the outcome.
+
+    :param gpus: looks at the GPUs of this machine, where the server works on them.
+    """
     outcome = Outcome(look(client), options)
     state = outcome.state
     outcome.model = options.model or next(iter(state.served), None)
@@ -112,18 +119,19 @@ def run(client: OpenAIClient, options: Options) -> Outcome:
         outcome.blocked = state.error or no_model(f"GET {client.base_url}/models")
         return outcome
     try:
-        _Measurement(client, outcome, outcome.model).make()
+        _Measurement(client, outcome, outcome.model, gpus).make()
     except EndpointError as error:
         outcome.blocked = error
     return outcome
 
 
 class _Measurement:
-    def __init__(self, client: OpenAIClient, outcome: Outcome, model: str) -> None:
+    def __init__(self, client: OpenAIClient, outcome: Outcome, model: str, gpus: GpuSamples | None) -> None:
         self._client = client
         self._outcome = outcome
         self._options = outcome.options
         self._model = model
+        self._gpus = gpus
         self._prompts = PromptWriter()
 
     def make(self) -> None:
@@ -139,7 +147,9 @@ class _Measurement:
                 outcome.usage_missing = True
                 return
         outcome.before = self._idle()
-        outcome.runs = [self._complete(prompt_tokens, options.output_tokens) for _number in range(options.runs)]
+        with self._gpus.watch() if self._gpus else contextlib.nullcontext():
+            outcome.runs = [self._complete(prompt_tokens, options.output_tokens) for _number in range(options.runs)]
+        outcome.gpus_under_load = self._gpus.summary() if self._gpus else []
         outcome.after = self._settled(outcome.before, outcome.runs)
         if outcome.measured:
             outcome.levels = [self._at_once(requests, prompt_tokens) for requests in options.concurrency]

@@ -25,7 +25,9 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_case i
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import excerpt, find_markup
 
 PLAIN, STREAMED = "plain", "streamed"
-BEHAVIOURAL = frozenset({"AnswerCut", "MissingToolCalls", "UnexpectedCalls", "WrongArguments", "WrongAnswer"})
+BEHAVIOURAL = frozenset(
+    {"AnswerCut", "MissingToolCalls", "ParametersHarm", "UnexpectedCalls", "WrongArguments", "WrongAnswer"}
+)
 _STOP, _LENGTH = frozenset({"stop"}), frozenset({"length"})
 
 

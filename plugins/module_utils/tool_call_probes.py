@@ -345,4 +345,14 @@ PROBES: tuple[Probe, ...] = (
         ways.access,
         "HTTP 401 without the key",
     ),
+    Probe(
+        "T19-reasoning",
+        "parameters for reasoning",
+        "reasoning_effort and enable_thinking neither keep a call from coming nor change it.",
+        "agents that take the model for one that reasons",
+        BEHAVIOURAL,
+        draws.read,
+        ask=ways.reasoning_parameters,
+        expects="the same call as without them",
+    ),
 )

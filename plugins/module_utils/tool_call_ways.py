@@ -12,10 +12,12 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import tool_call_judge as judging
 from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ToolCall, error_in
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.profile import reasons
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import (
     Answer,
     Answers,
@@ -36,6 +38,10 @@ _CUT_UNKNOWN = 16
 _LONGEST_PROMPT = 32768
 _FILLER = "a "
 _SAMPLE_WORDS = 200
+_REASONING: dict[str, dict[str, Any]] = {
+    "reasoning_effort": {"reasoning_effort": "medium"},
+    "enable_thinking": {"chat_template_kwargs": {"enable_thinking": True}},
+}
 
 
 def unknown_model(exam: Exam, cases: list[Case]) -> Answers:
@@ -237,6 +243,35 @@ def overfilled_context(exam: Exam, cases: list[Case]) -> Answers:
             message = f"a prompt that is too long is refused without saying so: {answer.describe()}"
             answer.findings = [Finding("ProtocolError", message, PLAIN)]
     return {PLAIN: answer}
+
+
+def reasoning_parameters(exam: Exam, cases: list[Case]) -> Answers:
+    """As agents ask whose configuration says that the model reasons: the call must be the same as without.
+
+    vLLM ignores what the chat template does not know, takes it (0.9.2 to 0.33.0), or refuses it with HTTP 400 (with
+    Mistral's tokenizer, or an effort that the release does not list); what a template does with it is its own affair.
+    """
+    case, mode = cases[0], exam.agent_mode
+    answers = {name: exam.ask(case, mode, **sent) for name, sent in _REASONING.items()}
+    wrong = {name: answer for name, answer in answers.items() if _fails(answer)}
+    if not wrong:
+        return answers
+    answers["without"] = without = exam.ask(case, mode)
+    if _fails(without):
+        raise NothingToProveError(f"without parameters for reasoning it is wrong too: {without.describe()}")
+    for name, answer in wrong.items():
+        seen = answer.describe() if answer.error else answer.findings[0].message
+        found = Finding("ParametersHarm", f"right without {name}, and wrong with it: {seen}", mode)
+        if answer.error is not None and answer.error.status in (400, 422):
+            found = Finding("ParametersRefused", f"{name}: {seen}", mode, warning=not reasons(exam.profile))
+        # That the server answers is shown: the error is about these parameters.
+        answer.error, answer.refusal = None, answer.error
+        answer.findings = [found, *(answer.findings if answer.reply else [])]
+    return answers
+
+
+def _fails(answer: Answer) -> bool:
+    return any(not finding.warning for finding in answer.findings)
 
 
 def _filled(case: Case, words: int) -> Case:

@@ -16,6 +16,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import (
     rules_speed,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import Cause
+from ansible_collections.toolserve.gpunode.plugins.module_utils.serving_gpus import uses_gpu
 from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable
 from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import Setup
 
@@ -59,7 +60,8 @@ def _of(result: Mapping[str, Any]) -> list[Told]:
 
 
 def _problems(setup: Setup) -> list[Told]:
-    return list(setup.gpu.get("problems") or [])
+    """Of the GPUs; a machine without any is no problem of a server that was given none."""
+    return list(setup.gpu.get("problems") or []) if setup.gpus or uses_gpu(setup.container) else []
 
 
 def _once(*groups: Sequence[Told]) -> list[Told]:

@@ -13,13 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_samples import under_load
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Release, parse_release
+from ansible_collections.toolserve.gpunode.plugins.module_utils.serving_gpus import Serving, serving
 
 Result = Mapping[str, Any]
 Gpu = Mapping[str, Any]
-
-# A CUDA context alone takes less; a second model takes more.
-_WORKING_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -92,20 +91,26 @@ class Setup:
 
     @property
     def tensor_parallel(self) -> int:
-        """How many GPUs share each token's work."""
-        given = str(self.arguments.get("tensor-parallel-size") or 1)
+        """How many GPUs share each token's work; the profile's word where nobody tells how the server was started."""
+        intended = (self.profile.get("vllm") or {}).get("arguments") or {}
+        given = str((self.arguments or intended).get("tensor-parallel-size") or 1)
         return int(given) if given.isdigit() else 1
 
     @property
     def gpus(self) -> list[Gpu]:
-        """All GPUs of the machine."""
+        """All GPUs of the machine, as gpu_info saw them."""
         return list(self.gpu.get("gpus") or [])
 
     @property
+    def serving(self) -> Serving:
+        """Those that share each token's work."""
+        return serving(self.gpus, self.tensor_parallel, self.container)
+
+    @property
     def serving_gpus(self) -> list[Gpu]:
-        """Those that do the work, as far as their processes tell; vLLM takes the first ones unless told otherwise."""
-        busy = [gpu for gpu in self.gpus if working_processes(gpu)]
-        return (busy if len(busy) == self.tensor_parallel else self.gpus)[: self.tensor_parallel]
+        """The same as they were while the server decoded, where they were looked at then."""
+        loads = self.throughput.get("gpus_under_load") or []
+        return [under_load(gpu, loads) for gpu in self.serving.gpus]
 
     @property
     def probes(self) -> list[Result]:
@@ -146,16 +151,3 @@ def parse_arguments(words: list[str]) -> dict[str, Any]:
         key = name[2:].replace("_", "-")
         options[key] = value if equals else True if following.startswith("-") else following
     return options
-
-
-def working_processes(gpu: Gpu) -> list[Result]:
-    """The processes that hold much of a GPU's memory, the largest first."""
-    listed = gpu.get("processes") or []
-    holding = [process for process in listed if (process.get("memory_bytes") or 0) >= _WORKING_BYTES]
-    return sorted(holding, key=lambda process: -int(process["memory_bytes"]))
-
-
-def gpu_label(gpu: Gpu) -> str:
-    """A GPU by its number and name."""
-    index, name = gpu.get("index"), gpu.get("name")
-    return f"GPU {'?' if index is None else index}{f' ({name})' if name else ''}"

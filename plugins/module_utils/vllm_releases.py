@@ -18,30 +18,29 @@ from typing import Any
 from ansible_collections.toolserve.gpunode.plugins.module_utils import vllm_options
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Release, parse_release
 
-NO_OPTIONS: Mapping[str, Any] = {}
+_OLDEST: Release = (0, 9, 0)
+_NO_OPTIONS: Mapping[str, Any] = {}
 
 # question -> the release from which on an answer holds.
 _TABLE: dict[str, tuple[tuple[Release, Any], ...]] = {
     # The module says from 0.32 on that it may be removed. Not the script vllm: an image need not have it on its path.
     "entrypoint": (
-        ((0, 9, 0), ("python3", "-m", "vllm.entrypoints.openai.api_server")),
+        (_OLDEST, ("python3", "-m", "vllm.entrypoints.openai.api_server")),
         ((0, 32, 0), ("python3", "-m", "vllm.entrypoints.cli.main", "serve")),
     ),
     # `vllm serve` takes the model by position, and warns that --model will go.
-    "model by position": (((0, 9, 0), False), ((0, 32, 0), True)),
+    "model by position": ((_OLDEST, False), ((0, 32, 0), True)),
     # Where the image holds vLLM's examples/tool_chat_template_*.jinja. Absolute: the nonroot image starts elsewhere.
-    "examples": (((0, 9, 0), "/vllm-workspace/examples"),),
-    # What makes it read the files of transformers where a repository has Mistral's own, too. Before, it did so by itself.
+    "examples": ((_OLDEST, "/vllm-workspace/examples"),),
+    # What makes it read the files of transformers where a repository has Mistral's own, too; before, it did so by itself.
     "format hf": (
-        ((0, 9, 0), NO_OPTIONS),
+        (_OLDEST, _NO_OPTIONS),
         ((0, 13, 0), {"tokenizer-mode": "hf", "config-format": "hf", "load-format": "hf"}),
     ),
     # An explicit --quantization awq or gptq takes the slow kernel (vllm-project/vllm#21376); later it means Marlin.
-    "awq is slow": (((0, 9, 0), True), ((0, 25, 1), False)),
-    # Flaws that anybody who reaches the port can use: docs/verification.md.
-    "may be reached": (((0, 9, 0), False), ((0, 32, 0), True)),
+    "awq is slow": ((_OLDEST, True), ((0, 25, 1), False)),
     # Whether a request's own chat template can block the server where none is given at the start (CVE-2026-115911).
-    "needs a chat template": (((0, 9, 0), False), ((0, 16, 0), True), ((0, 32, 0), False)),
+    "needs a chat template": ((_OLDEST, False), ((0, 16, 0), True), ((0, 32, 0), False)),
 }
 
 # Options that only changed their name: either is rendered as the release knows it.
@@ -54,7 +53,7 @@ GONE = {
     "disable-log-requests": "requests are no longer logged unless enable-log-requests is set; leave it out",
     "device": "vLLM takes the device that its image was built for; leave it out",
     "enable-reasoning": "reasoning-parser alone is enough",
-    "expand-tools-even-if-tool-choice-none": "that is the default now; exclude-tools-when-tool-choice-none is its opposite",
+    "expand-tools-even-if-tool-choice-none": "that is the default; exclude-tools-when-tool-choice-none is its opposite",
     "guided-decoding-backend": "use structured-outputs-config with a mapping, as in {backend: xgrammar}",
     "max-seq-len-to-capture": "use max-cudagraph-capture-size",
     "num-scheduler-steps": "multi-step scheduling is gone; leave it out",
@@ -77,8 +76,12 @@ class ServingRelease:
     def named(cls, name: str) -> ServingRelease:
         """:raises ValueError: that is no release of vLLM that this collection knows to start."""
         release = parse_release(name)
-        if release is None:
-            raise ValueError(f"vllm_release is {name!r}, which is no release of vLLM from 0.9.0 on, as in 0.32.0.")
+        if release is None or release < _OLDEST:
+            raise ValueError(
+                f"vllm_release is {name}, which is no release number of vLLM from 0.9.0 on. What its image needs cannot be "
+                "known. Set it to the release that the image holds, such as 0.32.0; vllm_image may name the image by any "
+                "tag."
+            )
         return cls(name, release)
 
     def _answer(self, question: str) -> Any:
@@ -102,11 +105,6 @@ class ServingRelease:
     @property
     def awq_is_slow(self) -> bool:
         return bool(self._answer("awq is slow"))
-
-    @property
-    def may_be_reached(self) -> bool:
-        """Whether this release may be reached by others than the node itself."""
-        return bool(self._answer("may be reached"))
 
     @property
     def needs_chat_template(self) -> bool:

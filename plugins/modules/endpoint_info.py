@@ -17,6 +17,7 @@ description:
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.read_only
+  - toolserve.gpunode.attributes.standard_library
   - toolserve.gpunode.attributes.action_group
   - toolserve.gpunode.endpoint
 options:
@@ -30,8 +31,6 @@ options:
       - Fail when nothing answers at O(base_url).
     type: bool
     default: false
-notes:
-  - Needs Python 3.10 or later on the target, and nothing else.
 seealso:
   - module: toolserve.gpunode.wait_for_endpoint
   - module: toolserve.gpunode.tool_call_check

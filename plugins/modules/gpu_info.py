@@ -14,14 +14,14 @@ description:
     them.
   - Asks NVML, the library of the driver. Where NVML cannot be asked, or not for everything, C(nvidia-smi) is asked
     too. The kernel's list of PCI devices shows GPUs without any driver. A table of known GPUs is the last resort for
-    the name and the memory bandwidth.
+    the name, the compute capability, the (nominal) memory and its bandwidth.
   - Each value says where it came from. What no source knows is V(null).
   - A machine without a GPU or without a driver is a result, not a failure.
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.read_only
+  - toolserve.gpunode.attributes.standard_library
 notes:
-  - Needs Python 3.10 or later on the target, and nothing else.
   - Run it as root (C(become)) to see the processes of other users.
   - NVML prepares the GPUs when it is asked, as C(nvidia-smi) does. Without persistence mode this can take seconds.
 seealso:

@@ -20,14 +20,11 @@ description:
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.read_only
+  - toolserve.gpunode.attributes.standard_library
   - toolserve.gpunode.attributes.action_group
   - toolserve.gpunode.endpoint
+  - toolserve.gpunode.endpoint.model
 options:
-  model:
-    description:
-      - The name under which the model is served.
-      - By default the first model that the server lists.
-    type: str
   prompt_tokens:
     description:
       - About how long each prompt is, in tokens. It becomes shorter where the model's context has no room for it.
@@ -51,9 +48,6 @@ options:
     elements: int
     default: [1, 4, 8]
   timeout:
-    description:
-      - How long each request may take, in seconds.
-    type: float
     default: 300.0
   idle_timeout:
     description:
@@ -71,6 +65,14 @@ options:
       - Where O(memory_bandwidth) was learnt, for the report.
     type: str
     default: option memory_bandwidth
+  sample_gpus:
+    description:
+      - Look at the NVIDIA GPUs of the machine on which the module runs, several times a second while single requests
+        are measured, and return RV(gpus_under_load). Use it where the server works on them.
+      - Heat, power and clocks are those of the load; what M(toolserve.gpunode.gpu_info) sees of an idle GPU tells
+        nothing about them. Run it as root (C(become)) to see the processes of other users.
+    type: bool
+    default: false
   bytes_per_token:
     description:
       - Bytes of weights that are read for one token of one request.
@@ -118,7 +120,6 @@ options:
     type: float
     default: 0.0025
 notes:
-  - Needs Python 3.10 or later on the target, and nothing else.
   - Keeps the server busy for about as long as RV(decode_tokens_per_second) needs for O(output_tokens) times O(runs)
     tokens, and again for each entry of O(concurrency).
   - Measure near the server. The network's delay is part of RV(ttft_seconds), not of the decoding speed.
@@ -275,6 +276,80 @@ concurrency:
       description: What went wrong with a request; V(null) if nothing did.
       type: dict
       returned: always
+gpus_under_load:
+  description:
+    - The GPUs while single requests were measured, each with how often it was looked at and what was seen.
+    - Empty without O(sample_gpus), without a GPU, and where the requests took less time than a look.
+    - A value that no look has told is V(null). Clocks, power, temperature and utilization are dictionaries with
+      C(minimum), C(median) and C(maximum), in the units of M(toolserve.gpunode.gpu_info).
+  type: list
+  elements: dict
+  returned: always
+  contains:
+    index:
+      description: The number by which NVML and C(nvidia-smi) know it.
+      type: int
+      returned: always
+    uuid:
+      description: The name that stays the same when the order changes.
+      type: str
+      returned: always
+    name:
+      description: The product.
+      type: str
+      returned: always
+    pci_address:
+      description: Its place on the PCI bus.
+      type: str
+      returned: always
+    samples:
+      description: How often it was looked at.
+      type: int
+      returned: always
+    throttle_reasons:
+      description: In how many of the looks each reason kept the clocks down, by the names of C(nvidia-smi).
+      type: dict
+      returned: always
+    clock_memory_mhz:
+      description: The memory clock.
+      type: dict
+      returned: always
+    clock_sm_mhz:
+      description: The clock of the streaming multiprocessors.
+      type: dict
+      returned: always
+    power_draw_watts:
+      description: The power that it drew.
+      type: dict
+      returned: always
+    power_limit_watts:
+      description: The power limit in force.
+      type: dict
+      returned: always
+    temperature_celsius:
+      description: The temperature of the chip.
+      type: dict
+      returned: always
+    utilization_percent:
+      description: How much of the time something ran on it.
+      type: dict
+      returned: always
+    processes:
+      description:
+        - Every program that used it at any of the looks, with C(pid), C(name) and the most C(memory_bytes) that it
+          held.
+      type: list
+      elements: dict
+      returned: always
+  sample:
+    - index: 0
+      uuid: GPU-6c2a1f0e-8d3b-4b57-9c55-0f6f2f3f7a11
+      name: NVIDIA RTX 4000 SFF Ada Generation
+      pci_address: "0000:01:00.0"
+      samples: 42
+      throttle_reasons: {sw_power_cap: 40}
+      clock_memory_mhz: {minimum: 7001, median: 7001, maximum: 7001}
+      power_draw_watts: {minimum: 61.2, median: 69.4, maximum: 70.1}
 checks:
   description: What was done to make sure that the measurement is one.
   type: list
@@ -351,7 +426,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.toolserve.gpunode.plugins.module_utils import throughput_report as report
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
-from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import ENDPOINT_OPTIONS, client_for
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import client_for, model_options
+from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_samples import GpuSamples
 from ansible_collections.toolserve.gpunode.plugins.module_utils.roofline import STEP_OVERHEAD
 from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import SizingError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_judge import Bandwidth, Limits, judge
@@ -363,16 +439,15 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.token_cost impor
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **ENDPOINT_OPTIONS,
-            "model": {"type": "str"},
+            **model_options(timeout=300.0),
             "prompt_tokens": {"type": "int", "default": 512, "no_log": False},  # not that kind of token
             "output_tokens": {"type": "int", "default": 256, "no_log": False},
             "runs": {"type": "int", "default": 3},
             "concurrency": {"type": "list", "elements": "int", "default": [1, 4, 8]},
-            "timeout": {"type": "float", "default": 300.0},
             "idle_timeout": {"type": "float", "default": 10.0},
             "memory_bandwidth": {"type": "float"},
             "memory_bandwidth_source": {"type": "str", "default": "option memory_bandwidth"},
+            "sample_gpus": {"type": "bool", "default": False},
             "bytes_per_token": {"type": "float", "no_log": False},
             "kv_bytes_per_token": {"type": "float", "no_log": False},
             "model_path": {"type": "path"},
@@ -413,7 +488,8 @@ def main() -> None:
             model_path=params["model_path"],
             profile=profile,
         )
-        outcome = run(client_for(params, timeout=params["timeout"]), options)
+        gpus = GpuSamples() if params["sample_gpus"] else None
+        outcome = run(client_for(params, timeout=params["timeout"]), options, gpus)
     except SizingError as error:
         module.fail_json(msg=f"The bytes that a token costs cannot be computed: {error}.")
     except EndpointError as error:  # the options cannot be used; what the endpoint does is in the outcome

@@ -22,14 +22,11 @@ description:
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.read_only
+  - toolserve.gpunode.attributes.standard_library
   - toolserve.gpunode.attributes.action_group
   - toolserve.gpunode.endpoint
+  - toolserve.gpunode.endpoint.model
 options:
-  model:
-    description:
-      - The name under which the model is served.
-      - By default the first model that the server lists.
-    type: str
   profile:
     description:
       - A profile of this collection, as its lookup P(toolserve.gpunode.profile#lookup) returns it. Its keys
@@ -67,6 +64,8 @@ options:
       - V(T16-template) compares the length of the prompt with tools and without.
       - V(T17-limits), V(T17-full) and V(T17-overflow) try the limits of the context.
       - V(T18-access) asks without the key.
+      - V(T19-reasoning) sends what agents send to models that reason. That the server refuses it is a warning, and a
+        failure only where the profile serves the model with a reasoning parser.
     type: list
     elements: str
     default: []
@@ -97,9 +96,6 @@ options:
     type: int
     default: 2
   timeout:
-    description:
-      - How long each request may take, in seconds.
-    type: float
     default: 120.0
   max_tokens:
     description:
@@ -112,7 +108,6 @@ options:
       - By default a new one each time; it is returned as RV(seed).
     type: int
 notes:
-  - Needs Python 3.10 or later on the target, and nothing else.
   - Puts about 60 requests of some 50 tokens each, and one with a prompt as long as the context, though of no more than
     32768 tokens; O(skip=[T17-full]) spares that. On a busy server it takes its turn like every other client.
 seealso:
@@ -276,7 +271,7 @@ import secrets
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
-from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import ENDPOINT_OPTIONS, client_for
+from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import client_for, model_options
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_result import results
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Options, run
 
@@ -284,15 +279,13 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run im
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **ENDPOINT_OPTIONS,
-            "model": {"type": "str"},
+            **model_options(timeout=120.0),
             "profile": {"type": "dict"},
             "probes": {"type": "list", "elements": "str", "default": []},
             "skip": {"type": "list", "elements": "str", "default": []},
             "tries": {"type": "int", "default": 2},
             "pass_rate": {"type": "float", "default": 0.5, "no_log": False},  # nor that kind of pass
             "concurrency": {"type": "int", "default": 2},
-            "timeout": {"type": "float", "default": 120.0},
             "max_tokens": {"type": "int", "default": 512, "no_log": False},  # not that kind of token
             "seed": {"type": "int"},
         },

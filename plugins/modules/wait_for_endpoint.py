@@ -18,6 +18,7 @@ description:
   - It also stops at once when the server refuses the key, or the options cannot be used.
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
+  - toolserve.gpunode.attributes.standard_library
   - toolserve.gpunode.attributes.action_group
   - toolserve.gpunode.endpoint
 attributes:
@@ -60,8 +61,6 @@ options:
       - When it is missing, has ended, or has been restarted since the wait began, waiting stops.
       - Needs the C(docker) command on the target, and the right to use it.
     type: str
-notes:
-  - Needs Python 3.10 or later on the target, and nothing else.
 seealso:
   - module: toolserve.gpunode.endpoint_info
   - module: toolserve.gpunode.tool_call_check

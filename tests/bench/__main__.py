@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _prepare(with_collection: bool) -> int:
-    prepare("12", "13")
+    prepare("12", "13", stand_ins=True)
     if with_collection:
         install_collection()
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 from docker.errors import ImageNotFound
 
-from . import LABEL
+from . import CACHE, LABEL
 from .console import BenchError, Ticker, step
 
 HERE = Path(__file__).parent
@@ -58,6 +58,27 @@ def build(client: docker.DockerClient, name: str, context: Path, base: str, minu
             if "error" in event:
                 raise BenchError(f"Building {name} failed: {event['error']}\n" + "\n".join(tail))
     client.images.prune(filters={"dangling": True, "label": LABEL})
+
+
+def archive(client: docker.DockerClient, name: str, title: str) -> Path:
+    """The image as a tar file of the cache, for nodes that have no registry to pull from.
+
+    :param title: the name without its ending: a kind, a hyphen and a digest; other digests of the kind are removed.
+    """
+    path = CACHE / f"{title}.tar"
+    if path.exists():
+        return path
+    for old in CACHE.glob(f"{title.rpartition('-')[0]}-*.tar*"):
+        old.unlink()
+    partial = path.with_suffix(".tar.part")
+    ticker, written = Ticker(), 0
+    with step(f"Saving {name} as an archive for nodes"):
+        with partial.open("wb") as output:
+            for chunk in client.images.get(name).save(named=True):
+                written += output.write(chunk)
+                ticker.tell(f"{written / 1e9:.1f} GB")
+        partial.rename(path)
+    return path
 
 
 def remove_all(client: docker.DockerClient) -> list[str]:

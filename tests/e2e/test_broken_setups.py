@@ -148,12 +148,15 @@ def test_a_server_that_dies_at_its_start(engine_client: docker.DockerClient, tmp
     finally:
         container.remove(force=True, v=True)
     _refused(result, "65536")
+    assert not any("NVIDIA" in cause["symptom"] for cause in result.evidence["causes"])  # it was given no GPU
 
 
 def _refused(result: Verification, cause: str, verdict: str = "fail") -> None:
-    """The play fails, and names this first."""
+    """The play fails, and names this first, in its evidence and on the terminal."""
     assert (result.exit_code, result.evidence["verdict"]) == (2, verdict)
     assert cause in result.first_cause
+    told = " ".join(result.output.split())
+    assert all(result.evidence["causes"][0][part] in told for part in ("symptom", "cause", "fix"))
 
 
 def _without_tool_flags() -> list[str]:

@@ -15,10 +15,11 @@ from playing import INVENTORY, inventory_of, play
 
 
 def refused(*arguments: str, inventory: Path = INVENTORY) -> str:
-    """What the play says when it fails without having changed anything, on one line."""
+    """What preflight says when it stops the play without having changed anything, on one line."""
     result = play(*arguments, inventory=inventory)
     assert result.returncode != 0, result.stdout
     assert set(re.findall(r"changed=(\d+)", result.stdout)) <= {"0"}, result.stdout
+    assert "rescued=1" not in result.stdout, result.stdout  # each fault has a check of its own
     return " ".join((result.stdout + result.stderr).split())
 
 
@@ -42,14 +43,70 @@ def test_port_in_use_by_a_process(host):
         message = refused(*settings(gpunode_listen_port=8123))
     finally:
         host.check_output("systemctl stop squatter")
-    assert "Port 8123 of this node is in use already" in message
-    assert "python3" in message
+    assert "Port 8123 of this node is in use already, by python3 (pid" in message
     assert "gpunode_listen_port" in message
+
+
+def test_port_in_use_on_another_address_only(host):
+    host.check_output("systemd-run --unit=neighbour python3 -m http.server --bind 127.0.0.1 8123")
+    try:
+        message = refused(*settings(gpunode_listen_port=8123, vllm_release="0.9.2"))
+    finally:
+        host.check_output("systemctl stop neighbour")
+    assert "1 reason" not in message  # the release is refused, for the profile and for the address
+    assert "in use already" not in message
 
 
 def test_port_in_use_by_another_container():
     message = refused(*settings(vllm_project_name="second"))
     assert "in use already, by the container vllm-server" in message
+
+
+def test_address_of_another_machine():
+    assert "203.0.113.5, which this node does not have" in refused(*settings(gpunode_listen_address="203.0.113.5"))
+
+
+def test_address_that_others_reach_without_a_key():
+    message = refused(*settings(gpunode_allow_unauthenticated=False))
+    assert "gpunode_api_key is not set" in message and "1 reason to stop" in message
+
+
+def test_no_gpu_to_serve_the_model_on():
+    message = refused(*settings(gpunode_accelerator="cuda", gpunode_listen_address="127.0.0.1"))
+    assert "No NVIDIA GPU is on the PCI bus" in message
+
+
+def test_everything_at_once():
+    """Not one reason for each run."""
+    message = refused(
+        *settings(
+            gpunode_accelerator="cuda",
+            gpunode_allow_unauthenticated=False,
+            gpunode_listen_adress="127.0.0.1",
+            vllm_api_key="abc",
+            vllm_environment={"A": "it's"},
+            vllm_extra_arguments={"tool-call-parser": "hermes"},
+            vllm_image_archive="/srv/bench/absent.tar",
+            vllm_image="toolserve-bench/absent:1",
+            vllm_model_path="/srv/bench/absent",
+            vllm_project_name="second",
+            vllm_release="0.9.2",
+        )
+    )
+    reasons = [
+        "Say it as gpunode_api_key instead",
+        "Probably meant: gpunode_listen_address",
+        "pocket needs vLLM 0.32.0 or newer",
+        "holds a single quote or a line break",
+        "/srv/bench/absent/config.json does not exist",
+        "The image toolserve-bench/absent:1 is not on this node",
+        "vllm_extra_arguments sets tool-call-parser",
+        "must not be reachable from outside",
+        "in use already, by the container vllm-server",
+        "No NVIDIA GPU is on the PCI bus",
+    ]
+    assert [reason for reason in reasons if reason not in message] == []
+    assert message.count(" reasons to stop. Nothing was changed on this node.") == 2  # on stderr, and with the task
 
 
 def test_empty_inventory(tmp_path):
@@ -82,7 +139,8 @@ def test_missing_image(values, fix):
 def test_image_that_no_registry_has():
     """Only the registry can say this, so it comes after the files are written; nothing that runs is touched."""
     image = f"registry.invalid/absent:{uuid.uuid4().hex[:8]}"
-    result = play("--tags", "vllm", *settings(vllm_image=image, vllm_image_source="pull"))
+    values = settings(vllm_image=image, vllm_image_source="pull", vllm_image_disk_gb=1)
+    result = play("--tags", "vllm", *values)
     message = " ".join(result.stdout.split()) + result.stderr
     assert result.returncode != 0
     assert f"The image {image} could not be pulled" in message

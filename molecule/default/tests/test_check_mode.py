@@ -29,6 +29,7 @@ def test_check_on_a_virgin_node_changes_nothing(tmp_path: Path):
     before = changed_files()
     result = play("--check", "--diff", inventory=inventory_of(NODE, tmp_path))
     assert result.returncode == 0, result.stdout
+    assert "ready: Debian 13" in result.stdout
     assert "docker.io" in result.stdout  # what would be installed
     assert "--tool-call-parser" in result.stdout  # what would be written
     assert changed_files() == before

@@ -114,3 +114,11 @@ def test_the_timer_repeats_the_verification(host):
     repeated = host.run("systemctl start gpunode-verify.service")
     assert repeated.rc == 0, host.check_output("journalctl --no-pager --unit gpunode-verify.service")
     assert "\ntoolserve_verify_success{" in host.file(textfile).content_string
+
+
+def test_containers_go_on_while_docker_restarts(host):
+    assert host.check_output("docker info --format '{{.LiveRestoreEnabled}}'") == "true"
+
+
+def test_container_may_open_as_many_files_as_daemon_json_says(host):
+    assert host.check_output("docker exec vllm-server sh -c 'ulimit -n'") == "8192"

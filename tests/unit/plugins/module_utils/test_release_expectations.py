@@ -16,6 +16,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectat
         ("0.11.1rc2.dev3+g1234.cu129", (0, 11, 1)),
         ("0.33", (0, 33, 0)),
         ("1.0.0", (1, 0, 0)),
+        ("0.8.5.post1", (0, 8, 5)),
         ("0.1.dev1+gabc", None),
         ("dev", None),
         ("", None),
@@ -48,6 +49,10 @@ def test_releases(version: str | None, release: tuple[int, int, int] | None) -> 
 )
 def test_finish_reasons(version: str | None, kind: str, mode: str, right: set[str]) -> None:
     assert Expectations(version).finish_reason(kind, mode).right == right
+
+
+def test_a_release_older_than_the_table_may_do_what_any_does() -> None:
+    assert Expectations("0.8.5").accepted("finish_reason, required, plain").right == {"stop", "tool_calls"}
 
 
 def test_what_any_release_does_is_known_to_all() -> None:

@@ -50,6 +50,7 @@ WORDING = {
     "T17-full": HELLO,
     "T17-overflow": HELLO,
     "T18-access": HELLO,
+    "T19-reasoning": READ,
 }
 
 

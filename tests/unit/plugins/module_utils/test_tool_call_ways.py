@@ -243,6 +243,27 @@ FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, str]] = {
         "Unprotected",
         "CVE-2026-48746",
     ),
+    "reasoning parameters refused for a model that reasons": (
+        "T19-reasoning",
+        {"spoil": refused_when(lambda request: "chat_template_kwargs" in request, "not supported")},
+        {"profile": {"vllm": {"arguments": {"reasoning-parser": "qwen3"}}}},
+        "ParametersRefused",
+        "enable_thinking: HTTP 400: not supported | The server refuses parameters",
+    ),
+    "reasoning parameters break the server": (
+        "T19-reasoning",
+        {"spoil": refused_when(lambda request: "reasoning_effort" in request, "boom", 500)},
+        {},
+        "ParametersHarm",
+        "right without reasoning_effort, and wrong with it: HTTP 500: boom | The server stumbles over",
+    ),
+    "reasoning parameters make the model think aloud": (
+        "T19-reasoning",
+        {"spoil": text_when(lambda request: "chat_template_kwargs" in request, "<think>A path. I read it.</think>")},
+        {},
+        "ParametersHarm",
+        "right without enable_thinking, and wrong with it: reasoning was left in content as <think>",
+    ),
     "named: refused": (
         "T5",
         {"spoil": refused_when(forced, "not supported")},
@@ -290,9 +311,54 @@ def test_every_rule_is_shown_to_fire(serve: Serve, dead_url: str) -> None:
     assert silent == []
 
 
+# Where two rules have something to say, and the first of them has the better word.
+TWO_SAY = (
+    "arguments broken in the stream",
+    "leak only in the stream",
+    "calls of others",
+    "reasoning parameters make the model think aloud",
+)
+
+
+@pytest.mark.parametrize("fault", [*basic.FAULTS, *FAULTS])
+def test_no_other_rule_fires(fault: str) -> None:
+    outcome = basic.outcome_of(fault) if fault in basic.FAULTS else outcome_of(fault)
+    fired = [rule.__name__ for rule in RULES if rule(outcome)]
+    assert 1 <= len(fired) <= (2 if fault in TWO_SAY else 1), fired
+
+
 def test_no_rule_fires_for_a_sound_server(serve: Serve) -> None:
     outcome = check(serve(api_key=KEY), api_key=KEY)
     assert [rule.__name__ for rule in RULES if rule(outcome)] == []
+
+
+@pytest.mark.parametrize("parameter", ["reasoning_effort", "chat_template_kwargs"])
+def test_reasoning_parameters_refused_for_a_model_that_does_not_reason(serve: Serve, parameter: str) -> None:
+    refusing = serve(spoil=refused_when(lambda request: parameter in request, "not supported"))
+    outcome = check(refusing, "T3-read", "T19")
+    assert outcome.passed and [result.verdict for result in outcome.results] == ["pass", "warn"]
+    (cause,) = diagnose(outcome)
+    assert "HTTP 400: not supported" in cause.symptom and '"reasoning": false' in cause.fix
+
+
+def test_reasoning_parameters_are_what_agents_send(serve: Serve) -> None:
+    outcome = check(endpoint := serve(), "T19")
+    assert (verdict(outcome), diagnose(outcome)) == ("pass", [])
+    effort, thinking = endpoint.requests
+    assert effort["reasoning_effort"] == "medium" and effort["stream"] and effort["tools"]
+    assert thinking["chat_template_kwargs"] == {"enable_thinking": True}
+
+
+def test_what_is_wrong_without_reasoning_parameters_is_not_their_doing(serve: Serve) -> None:
+    assert verdict(check(serve(spoil=fake.flags_missing), "T19")) == "skip"
+    assert verdict(check(serve(spoil=fake.markup_left("tools")), "T19")) == "skip"
+
+
+def test_a_slip_of_the_model_beside_reasoning_parameters_may_be_tried_again(serve: Serve) -> None:
+    slips = iter([True])
+    slipping = text_when(lambda request: "reasoning_effort" in request and next(slips, False))
+    (result,) = check(serve(spoil=slipping), "T19").results
+    assert (result.verdict, result.tries) == ("pass", 2)
 
 
 # What is right for one release and not for another.

@@ -37,6 +37,8 @@ def gpu(**more: Any) -> dict[str, Any]:
         "power_limit_default_watts": 70.0,
         "clock_memory_mhz": 405,
         "clock_memory_max_mhz": 7001,
+        "clock_sm_mhz": 210,
+        "clock_sm_max_mhz": 2100,
         "utilization_percent": 0,
         "temperature_celsius": 45,
         "peak_bandwidth_bytes_per_second": 280_040_000_000,
@@ -44,6 +46,15 @@ def gpu(**more: Any) -> dict[str, Any]:
         "processes": [ENGINE],
         **more,
     }
+
+
+def decoding(*reasons: str, often: int = 30, **figures: float) -> dict[str, Any]:
+    """A result with the same GPU looked at 40 times while it decoded, at its full clocks unless told otherwise."""
+    seen = {"clock_memory_mhz": 7001, "clock_sm_mhz": 1900, "utilization_percent": 99, "temperature_celsius": 70}
+    seen |= {"power_draw_watts": 60.0, "power_limit_watts": 70.0, **figures}
+    load = {name: {"minimum": value, "median": value, "maximum": value} for name, value in seen.items()}
+    load |= {"index": 0, "samples": 40, "throttle_reasons": dict.fromkeys(reasons, often), "processes": [ENGINE]}
+    return {"gpus_under_load": [load]}
 
 
 def throughput(**more: Any) -> dict[str, Any]:
@@ -173,7 +184,19 @@ CASES: list[tuple[Rule, Setup, str, list[Setup]]] = [
         rules_speed.thermal,
         slow(gpu(throttle_reasons=["hw_slowdown", "hw_thermal_slowdown"], temperature_celsius=92)),
         "92 °C",
-        [slow(), slow(gpu(), gpu(index=1, processes=[], throttle_reasons=["sw_thermal_slowdown"]))],
+        [
+            slow(),
+            slow(gpu(), gpu(index=1, processes=[], throttle_reasons=["sw_thermal_slowdown"])),
+            # Hot before, and not while it decoded; or for a moment only.
+            slow(gpu(throttle_reasons=["hw_thermal_slowdown"]), **decoding("sw_power_cap")),
+            slow(**decoding("hw_thermal_slowdown", often=3)),
+        ],
+    ),
+    (
+        rules_speed.thermal,
+        slow(**decoding("sw_thermal_slowdown", temperature_celsius=88)),
+        "for its heat at 88 °C, in 30 of 40 looks while it decoded",
+        [slow(**decoding())],
     ),
     (
         rules_speed.power_brake,
@@ -182,10 +205,22 @@ CASES: list[tuple[Rule, Setup, str, list[Setup]]] = [
         [slow(), slow(gpu(throttle_reasons=["hw_slowdown", "hw_thermal_slowdown"]))],
     ),
     (
+        rules_speed.power_brake,
+        slow(**decoding("hw_slowdown", "hw_power_brake_slowdown")),
+        "(hw_slowdown, hw_power_brake_slowdown), in 30 of 40 looks",
+        [slow(**decoding("hw_slowdown", "hw_thermal_slowdown"))],
+    ),
+    (
         rules_speed.other_tenant,
         slow(gpu(processes=[OTHER, ENGINE])),
         "python3, process 77",
         [slow(), slow(gpu(processes=[ENGINE, {**OTHER, "memory_bytes": 300 * 2**20}]))],
+    ),
+    (
+        rules_speed.other_tenant,
+        slow(gpus_under_load=[{**decoding()["gpus_under_load"][0], "processes": [ENGINE, OTHER]}]),
+        "python3, process 77",
+        [slow(gpu(processes=[ENGINE, OTHER]), **decoding())],  # gone by then
     ),
     (
         rules_speed.power_cap,
@@ -194,10 +229,44 @@ CASES: list[tuple[Rule, Setup, str, list[Setup]]] = [
         [slow(), slow(gpu(power_limit_watts=69.5)), slow(gpu(power_limit_default_watts=None))],
     ),
     (
+        rules_speed.power_cap,
+        slow(**decoding("sw_power_cap", power_limit_watts=50.0)),
+        "may draw 50 W; it was made for 70 W, in 30 of 40 looks",
+        [slow(**decoding("sw_power_cap"))],
+    ),
+    (
+        rules_speed.power_reached,
+        slow(**decoding("sw_power_cap", clock_sm_mhz=800)),
+        "its power limit of 70 W, in 30 of 40 looks while it decoded; its processors run at 800 of 2100 MHz",
+        [
+            slow(**decoding("sw_power_cap")),
+            slow(**decoding("sw_power_cap", clock_sm_mhz=800, power_limit_watts=50.0)),
+            slow(**decoding(clock_sm_mhz=800)),
+            slow(gpu(throttle_reasons=["sw_power_cap"])),  # idle clocks are low anyway
+        ],
+    ),
+    (
         rules_speed.low_memory_clock,
         slow(gpu(utilization_percent=98)),
         "405 of 7001 MHz",
         [slow(), slow(gpu(utilization_percent=98, clock_memory_mhz=7001))],
+    ),
+    (
+        rules_speed.low_memory_clock,
+        slow(**decoding(clock_memory_mhz=5001)),
+        "5001 of 7001 MHz",
+        [slow(**decoding()), slow(**decoding(clock_memory_mhz=5001, utilization_percent=20))],
+    ),
+    (
+        rules_speed.low_clock,
+        slow(**decoding(clock_sm_mhz=600)),
+        "600 of 2100 MHz",
+        [
+            slow(),
+            slow(**decoding()),
+            slow(**decoding(clock_sm_mhz=600, utilization_percent=20)),
+            slow(**decoding("sw_thermal_slowdown", clock_sm_mhz=600)),
+        ],
     ),
     (
         rules_speed.clocks_set,
@@ -228,11 +297,12 @@ CASES: list[tuple[Rule, Setup, str, list[Setup]]] = [
     ),
     (
         rules_speed.doubtful_roofline,
-        slow(gpu(processes=[]), OTHER_CARD, roofline=ROOFLINE),
-        "the server works on GPU 1 (NVIDIA L4)",
+        slow(gpu(), OTHER_CARD, roofline={"memory_bandwidth_source": "x; GPU 0, the first of several"}),
+        "the roofline is that of GPU 0 (NVIDIA RTX 4000 SFF Ada Generation), the first of several",
         [
-            slow(gpu(), gpu(index=1, processes=[]), roofline=ROOFLINE),
-            slow(gpu(processes=[]), OTHER_CARD, roofline={"memory_bandwidth_source": "verify_memory_bandwidth"}),
+            slow(gpu(), gpu(index=1), roofline={"memory_bandwidth_source": "x; GPU 0, the first of several"}),
+            slow(gpu(processes=[]), OTHER_CARD, roofline={"memory_bandwidth_source": "x; GPU 1, with the processes"}),
+            slow(gpu(), OTHER_CARD, roofline={"memory_bandwidth_source": "verify_memory_bandwidth"}),
         ],
     ),
     (
@@ -432,7 +502,7 @@ def test_why_the_server_died_comes_first_and_nothing_is_told_twice() -> None:
         tool_calls={"passed": False, "causes": [cause("connection refused")]},
         throughput={"verdict": "fail", "causes": [cause("connection refused")]},
         waiting={"causes": [cause("No space left on device"), cause("No space left on device")]},
-        gpu={"problems": [cause("no kernel driver is bound")]},
+        gpu={"problems": [cause("no kernel driver is bound")], "gpus": [gpu()]},
         container={"RestartCount": 9},
     )
     assert symptoms(setup) == [
@@ -442,6 +512,18 @@ def test_why_the_server_died_comes_first_and_nothing_is_told_twice() -> None:
         "no kernel driver is bound",
         "connection refused",
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [({}, []), ({"DeviceRequests": [{"Driver": "nvidia", "Count": -1}]}, ["no NVIDIA GPU"])],
+    ids=["CPU server", "GPU server"],
+)
+def test_a_machine_without_a_gpu_is_a_problem_of_those_who_wanted_one(host: dict[str, Any], told: list[str]) -> None:
+    nothing = {"gpus": [], "problems": [cause("no NVIDIA GPU")]}
+    container = {"HostConfig": host}
+    assert symptoms(never_answered(gpu=nothing, container=container)) == told
+    assert symptoms(Setup(throughput=throughput(causes=[]), gpu=nothing, container=container)) == told
 
 
 def test_the_text_leaves_out_what_was_told_and_fits_a_terminal() -> None:
@@ -461,6 +543,13 @@ def test_a_command_line_is_read_as_vllm_reads_it() -> None:
         "tensor-parallel-size": "2",
         "enable-x": True,
     }
+
+
+def test_how_many_gpus_share_the_work_is_the_profile_s_word_only_where_nobody_knows_better() -> None:
+    two = {"vllm": {"arguments": {"tensor-parallel-size": 2}}}
+    assert Setup(profile=two).tensor_parallel == 2
+    assert Setup(profile=two, container={"Config": {"Cmd": ["--model", "m"]}}).tensor_parallel == 1
+    assert Setup(waiting={"log_facts": {"arguments": {"tensor_parallel_size": 4}}}, profile=two).tensor_parallel == 4
 
 
 def test_the_container_s_command_wins_over_the_log() -> None:

@@ -7,13 +7,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.toolserve.gpunode.plugins.module_utils import gpu_state
+from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_samples import GpuSamples
+from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_state import GpuState
 from ansible_collections.toolserve.gpunode.plugins.modules import throughput_check
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_generator import FakeGenerator
+from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_nvml import SFF_ADA, FakeNvml
 
 Generate = Callable[..., FakeGenerator]
 Run = Callable[..., dict[str, Any]]
@@ -199,6 +204,43 @@ def test_a_server_without_completions(run_module: Run) -> None:
     with FakeEndpoint().serving() as endpoint:
         result = run_module(throughput_check, base_url=endpoint.url, **QUICK)
     assert result["verdict"] == "fail" and result["causes"][0]["symptom"] == "HTTP 404"
+
+
+def test_a_name_that_is_not_served(run_module: Run) -> None:
+    with FakeEndpoint().serving() as endpoint:
+        result = run_module(throughput_check, base_url=endpoint.url, model="rocket", **QUICK)
+    assert result["failed"] and "The server serves pocket and no other name" in first_cause(result)
+
+
+def test_the_gpus_are_looked_at_while_it_decodes(check: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    held_back = {**SFF_ADA, "nvmlDeviceGetCurrentClocksEventReasons": 0x4}
+
+    def look() -> GpuState:
+        return gpu_state.look(tmp_path, lambda: FakeNvml(held_back), "no-such-command")
+
+    monkeypatch.setattr(throughput_check, "GpuSamples", lambda: GpuSamples(look, seconds=0.001))
+    result = check({"seconds_per_token": 0.01}, sample_gpus=True, minimum_tokens_per_second=0.001)
+    (load,) = result["gpus_under_load"]
+    documented = yaml.safe_load(throughput_check.RETURN)["gpus_under_load"]["contains"]
+    assert load.keys() == documented.keys() and load["samples"] > 1
+    assert load["throttle_reasons"] == {"sw_power_cap": load["samples"]}
+    assert max(len(line) for line in result["summary"].splitlines()) <= 100
+    assert "12 W, 41 °C    memory 405 MHz, SM 210 MHz, 7% busy" in result["summary"]
+    assert f"GPU 0, of {load['samples']} looks while it decoded: sw_power_cap in" in result["summary"]
+
+
+def test_nobody_looks_unasked(check: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(throughput_check, "GpuSamples")
+    assert check(minimum_tokens_per_second=0.001)["gpus_under_load"] == []
+
+
+def test_without_a_gpu_nothing_is_told_of_one(check: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def look() -> GpuState:
+        return gpu_state.look(tmp_path, lambda: FakeNvml(), "no-such-command")
+
+    monkeypatch.setattr(throughput_check, "GpuSamples", lambda: GpuSamples(look, seconds=0))
+    result = check(sample_gpus=True, minimum_tokens_per_second=0.001)
+    assert (result["verdict"], result["gpus_under_load"]) == ("pass", []) and "GPU" not in result["summary"]
 
 
 def test_the_key_is_in_nothing_that_is_returned(generate: Generate, run_module: Run) -> None:

@@ -32,7 +32,7 @@ def test_a_pass(serve: Serve, run_module: Run, check_mode: bool) -> None:
     assert result["passed"] is True and result["changed"] is False and result["causes"] == []
     assert len(result["probes"]) == len(PROBES) and result["model"] == "pocket"
     assert result["server"]["version"] == "0.32.0"
-    assert result["summary"].endswith("29 probes: 28 passed, 1 skipped")
+    assert result["summary"].endswith("30 probes: 29 passed, 1 skipped")
 
 
 def test_a_failure_returns_as_much_and_says_why(serve: Serve, run_module: Run) -> None:

@@ -1,0 +1,177 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All that a plan for the driver follows from, read from the node; nothing is changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils import (
+    apt_policy,
+    apt_sources,
+    dkms_status,
+    dpkg_status,
+    kernel_module,
+    libcuda_file,
+    node_kernels,
+    nvidia_runfile,
+    pci_gpus,
+    secure_boot,
+)
+from ansible_collections.toolserve.gpunode.plugins.module_utils.apt_policy import Policy
+from ansible_collections.toolserve.gpunode.plugins.module_utils.apt_sources import Repository
+from ansible_collections.toolserve.gpunode.plugins.module_utils.command import Ask
+from ansible_collections.toolserve.gpunode.plugins.module_utils.dkms_status import DkmsModule
+from ansible_collections.toolserve.gpunode.plugins.module_utils.dpkg_status import Package
+from ansible_collections.toolserve.gpunode.plugins.module_utils.kernel_module import KernelModule
+from ansible_collections.toolserve.gpunode.plugins.module_utils.libcuda_file import Libcuda
+from ansible_collections.toolserve.gpunode.plugins.module_utils.node_files import read_text
+from ansible_collections.toolserve.gpunode.plugins.module_utils.node_kernels import Kernels
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import DriverPackage, classify, kind
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_runfile import Runfile
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import (
+    Distribution,
+    Wish,
+    name_schemes,
+    read_distribution,
+    target,
+)
+
+_REPOSITORY_MARKS = ("nvidia", "/cuda", "graphics-drivers")
+_KEY_FOLDERS = ("etc/apt/keyrings", "etc/apt/trusted.gpg.d", "usr/share/keyrings")
+_KEY_MARKS = ("nvidia", "cuda")
+_SNAP_DOCKER = "snap/bin/docker"
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """The readings, each documented where it is read; the module returns most of them."""
+
+    distribution: Distribution
+    dpkg: tuple[Package, ...]
+    packages: tuple[DriverPackage, ...]
+    policy: Mapping[str, Policy]
+    apt_lists: bool
+    repositories: tuple[Repository, ...]
+    keys: tuple[str, ...]
+    dkms: tuple[DkmsModule, ...]
+    kernels: Kernels
+    module: KernelModule
+    libcuda: Libcuda
+    gpus: tuple[dict[str, Any], ...]
+    secure_boot: bool | None
+    runfile: Runfile
+    snap_docker: bool
+    reboot_required: tuple[str, ...] | None
+    boot_free_bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For return values."""
+        return {
+            "distribution": {
+                "id": self.distribution.id,
+                "release": self.distribution.release,
+                "architecture": self.distribution.architecture,
+            },
+            "packages": [package.as_dict() for package in self.packages],
+            "dkms": [module.as_dict() for module in self.dkms],
+            "kernels": self.kernels.as_dict(),
+            "module": self.module.as_dict(),
+            "libcuda": self.libcuda.as_dict(),
+            "gpus": list(self.gpus),
+            "nouveau_loaded": self.module.other_driver is not None,
+            "secure_boot": self.secure_boot,
+            "runfile": self.runfile.as_dict(),
+            "snap_docker": self.snap_docker,
+            "repositories": [repository.as_dict() for repository in self.repositories],
+            "keys": list(self.keys),
+            "reboot_required_file": self.reboot_required is not None,
+            "boot_free_bytes": self.boot_free_bytes,
+            "policy": {
+                name: {"installed": policy.installed, "candidate": policy.candidate}
+                for name, policy in sorted(self.policy.items())
+            },
+        }
+
+
+def look(wish: Wish, root: Path, ask: Ask) -> NodeFacts:
+    """Read the node.
+
+    :param root: where its files are found.
+    :param ask: runs a command on it and returns what that prints.
+    """
+    distribution = read_distribution(root, ask)
+    packages = dpkg_status.read(ask)
+    kernels = node_kernels.read(root, packages, ask)
+    policy = apt_policy.read(_names(wish, distribution, kernels, packages), ask)
+    libcuda = libcuda_file.read(root, ask)
+    return NodeFacts(
+        distribution=distribution,
+        dpkg=packages,
+        packages=classify(packages, _origins(policy)),
+        policy=policy,
+        apt_lists=any((root / "var/lib/apt/lists").glob("*Packages*")),
+        repositories=tuple(_of_nvidia(apt_sources.read(root))),
+        keys=_keys(root),
+        dkms=dkms_status.parse(ask(("dkms", "status"))),
+        kernels=kernels,
+        module=kernel_module.read(root, dict.fromkeys((kernels.running, *kernels.installed)), ask),
+        libcuda=libcuda,
+        gpus=tuple(pci_gpus.read(root).gpus),
+        secure_boot=secure_boot.read(root),
+        runfile=nvidia_runfile.read(root, libcuda, ask),
+        snap_docker=(root / _SNAP_DOCKER).exists(),
+        reboot_required=_reboot_required(root),
+        boot_free_bytes=_free_bytes(root / "boot"),
+    )
+
+
+def kernel_flavour(kernels: Kernels) -> str:
+    """The end of the meta packages of the running kernel's flavour."""
+    return (kernels.meta_headers_package or "linux-headers-generic").removeprefix("linux-headers-")
+
+
+def _names(wish: Wish, distribution: Distribution, kernels: Kernels, packages: Iterable[Package]) -> list[str]:
+    """All that the plan may want to know of apt, whatever GPUs there are."""
+    names = [package.name for package in packages if kind(package)]
+    for open_flavour in (False, True):
+        wanted = target(wish, distribution, open_flavour)
+        for scheme in name_schemes(wanted, distribution, kernel_flavour(kernels)):
+            names += scheme
+    metas = (kernels.meta_headers_package, kernels.meta_image_package)
+    exact = (node_kernels.headers_package(kernel) for kernel in (kernels.running, kernels.next_boot))
+    return [*names, *exact, *(name for name in metas if name)]
+
+
+def _origins(policy: Mapping[str, Policy]) -> dict[tuple[str, str], tuple[str, ...]]:
+    return {(name, version): origins for name, known in policy.items() for version, origins in known.versions.items()}
+
+
+def _of_nvidia(repositories: Iterable[Repository]) -> Iterable[Repository]:
+    return (found for found in repositories if any(mark in found.uri.lower() for mark in _REPOSITORY_MARKS))
+
+
+def _keys(root: Path) -> tuple[str, ...]:
+    files = (path for folder in _KEY_FOLDERS for path in sorted((root / folder).glob("*")))
+    return tuple(f"/{path.relative_to(root)}" for path in files if any(mark in path.name for mark in _KEY_MARKS))
+
+
+def _reboot_required(root: Path) -> tuple[str, ...] | None:
+    """The packages that want a reboot; null where none is wanted."""
+    if not (root / "run/reboot-required").exists():
+        return None
+    return tuple((read_text(root / "run/reboot-required.pkgs") or "").split())
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        figures = os.statvfs(folder)
+    except OSError:
+        return 0
+    return figures.f_bavail * figures.f_frsize

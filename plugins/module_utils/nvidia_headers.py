@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The kernel headers that DKMS builds the module with: those of the running kernel, and of the kernels to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils.node_kernels import headers_package
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
+
+
+@dataclass(frozen=True)
+class Headers:
+    """``packages`` to install; ``kernel_upgrade``: among them is a kernel, because the running one's headers are gone.
+
+    ``reboot_first`` are reasons to boot another kernel before the driver is built.
+    """
+
+    packages: list[str] = field(default_factory=list)
+    kernel_upgrade: bool = False
+    reboot_first: list[str] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def needed(facts: NodeFacts) -> Headers:
+    """What is not there yet."""
+    kernels = facts.kernels
+    running, upcoming, meta = kernels.running, kernels.next_boot, kernels.meta_headers_package
+    metas = [meta] if meta and not _installed(meta, facts) and _available(meta, facts) else []
+    exact = headers_package(running)
+    warnings = [] if meta else [_no_meta(running)]
+    if running != upcoming:
+        newer = [headers_package(upcoming)] if upcoming not in kernels.headers_installed else []
+        newer = [name for name in newer if _available(name, facts)]
+        reason = (
+            f"The kernel {running} runs, {upcoming} is installed and boots next. The module is to be built for the "
+            "kernel that stays."
+        )
+        if running in kernels.headers_installed or _available(exact, facts):
+            own = [exact] if running not in kernels.headers_installed else []
+            return Headers([*own, *newer, *metas], reboot_first=[reason], warnings=warnings)
+        if newer or upcoming in kernels.headers_installed or metas:
+            return Headers([*newer, *metas], reboot_first=[reason], warnings=warnings)
+    if running in kernels.headers_installed:
+        return Headers(metas, warnings=warnings)
+    if _available(exact, facts):
+        return Headers([exact, *metas], warnings=warnings)
+    image = kernels.meta_image_package
+    if image and _newer_image(image, facts):
+        reason = (
+            f"apt no longer has {exact}, the headers of the running kernel. The newest kernel ({image}) is installed "
+            "with its headers, and has to be booted before the module can be built."
+        )
+        return Headers([image, *metas], kernel_upgrade=True, reboot_first=[reason], warnings=warnings)
+    return Headers(stops=[_nowhere(exact, running)], warnings=warnings)
+
+
+def _available(name: str, facts: NodeFacts) -> bool:
+    """Whether apt has it; where apt's lists were never read, that is not known and taken for granted."""
+    policy = facts.policy.get(name)
+    return not facts.apt_lists or bool(policy and policy.candidate)
+
+
+def _installed(name: str, facts: NodeFacts) -> bool:
+    return any(package.name == name and package.state == "i" for package in facts.dpkg)
+
+
+def _newer_image(image: str, facts: NodeFacts) -> bool:
+    policy = facts.policy.get(image)
+    return bool(policy and policy.candidate and policy.candidate != policy.installed)
+
+
+def _no_meta(running: str) -> str:
+    return (
+        f"No meta package brings headers for kernels like {running}. A later kernel will boot without NVIDIA's module "
+        "unless its headers are installed by hand."
+    )
+
+
+def _nowhere(exact: str, running: str) -> str:
+    return (
+        f"The headers of the running kernel {running} are not installed and apt does not have {exact}, nor a newer "
+        "kernel of its flavour. DKMS cannot build the module without them. Install a kernel of the distribution and "
+        "reboot, or add the repository that this kernel came from."
+    )

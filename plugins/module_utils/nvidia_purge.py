@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which packages of the driver have to go before the wanted one comes, each with its reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import (
+    HELPER,
+    NVIDIA,
+    PINNING,
+    UBUNTU,
+    VENDOR_NAMES,
+    DriverPackage,
+)
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import (
+    LIBCUDA_PACKAGE,
+    Conflict,
+    flavour_is_open,
+    of_target,
+)
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Target
+
+# Needed by machines with NVSwitch, and of the driver's exact version: they come back in the new branch.
+_COMPANION = re.compile(
+    r"^(?P<name>nvidia-fabricmanager|nvidia-imex|libnvidia-nscq|libnvsdm|cuda-drivers-fabricmanager)(-\d{3})?$"
+)
+
+
+@dataclass(frozen=True)
+class Purge:
+    """``name`` ends in an architecture where that is not the machine's own."""
+
+    name: str
+    version: str
+    why: str
+
+
+def of(facts: NodeFacts, target: Target, conflicts: Iterable[Conflict]) -> list[Purge]:
+    """In the order of their names."""
+    libcuda_gone = facts.libcuda.path is None
+    found = ((package, _why(package, target, libcuda_gone)) for package in facts.packages)
+    native = facts.distribution.architecture
+    return sorted(
+        (Purge(_spec(package, native), package.version, why) for package, why in found if why), key=lambda p: p.name
+    )
+
+
+def companions(facts: NodeFacts, target: Target, purged: Iterable[Purge]) -> list[str]:
+    """The names under which purged companions of the driver come back."""
+    there = {package.name for package in facts.packages if package.package.on_disk}
+    matches = (_COMPANION.match(entry.name) for entry in purged if entry.name in there)
+    suffix = f"-{target.branch}" if target.vendor == UBUNTU or int(target.branch) < 590 else ""
+    return sorted({match["name"] + suffix for match in matches if match})
+
+
+def _why(package: DriverPackage, target: Target, libcuda_gone: bool) -> str:
+    if package.kind == PINNING:
+        return "" if package.branch == target.branch else f"pins apt to branch {package.branch}, not {target.branch}"
+    if package.kind == HELPER:
+        foreign = package.vendor == NVIDIA and target.vendor != NVIDIA and package.package.on_disk
+        return "of NVIDIA's packages, which the distribution's conflict with" if foreign else ""
+    if not of_target(package, target):
+        return _foreign(package, target)
+    if libcuda_gone and package.package.state == "i" and LIBCUDA_PACKAGE.match(package.name):
+        return "installed, but its libcuda.so.1 is gone from disk: it comes back with the package"
+    if package.package.reinstallation_required:
+        return "dpkg was cut off in it and can only remove it"
+    return ""
+
+
+def _foreign(package: DriverPackage, target: Target) -> str:
+    branch = f"branch {package.branch}" if package.branch else "no known branch"
+    what = f"{branch} packaged by {VENDOR_NAMES[package.vendor]}"
+    if not package.package.on_disk:
+        return f"{what}, removed before, but its configuration is left"
+    same = package.vendor == target.vendor and package.branch == target.branch
+    if same:
+        flavour = "open" if flavour_is_open(package.name) else "proprietary"
+        return f"brings the {flavour} kernel modules, wanted are the {target.flavour} ones"
+    return f"{what}, in the way of branch {target.branch} packaged by {VENDOR_NAMES[target.vendor]}"
+
+
+def _spec(package: DriverPackage, native: str) -> str:
+    architecture = package.package.architecture
+    return package.name if architecture in (native, "all", "") else f"{package.name}:{architecture}"
