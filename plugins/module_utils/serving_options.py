@@ -41,8 +41,8 @@ def problems(source: str, given: Mapping[str, Any], owned: Mapping[str, Any], se
     forced = str(given.get("quantization"))
     if forced in _SLOW and serving.awq_is_slow:
         yield (
-            f"{source} sets quantization to {forced}: vLLM {serving.name} then takes its slow kernel (23 instead of 123 "
-            "tokens/s, vllm-project/vllm#21376). Leave it out, vLLM reads it from the checkpoint; or say "
+            f"{source} sets quantization to {forced}: vLLM {serving.name} then takes its slow kernel (23 instead of "
+            "123 tokens/s, vllm-project/vllm#21376). Leave it out, vLLM reads it from the checkpoint; or say "
             f"{_SLOW[forced]}."
         )
 

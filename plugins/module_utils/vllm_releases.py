@@ -32,7 +32,7 @@ _TABLE: dict[str, tuple[tuple[Release, Any], ...]] = {
     "model by position": ((_OLDEST, False), ((0, 32, 0), True)),
     # Where the image holds vLLM's examples/tool_chat_template_*.jinja. Absolute: the nonroot image starts elsewhere.
     "examples": ((_OLDEST, "/vllm-workspace/examples"),),
-    # What makes it read the files of transformers where a repository has Mistral's own, too; before, it did so by itself.
+    # What makes it read the files of transformers where a repository has Mistral's too; before, it did so by itself.
     "format hf": (
         (_OLDEST, _NO_OPTIONS),
         ((0, 13, 0), {"tokenizer-mode": "hf", "config-format": "hf", "load-format": "hf"}),
@@ -78,9 +78,9 @@ class ServingRelease:
         release = parse_release(name)
         if release is None or release < _OLDEST:
             raise ValueError(
-                f"vllm_release is {name}, which is no release number of vLLM from 0.9.0 on. What its image needs cannot be "
-                "known. Set it to the release that the image holds, such as 0.32.0; vllm_image may name the image by any "
-                "tag."
+                f"vllm_release is {name}, which is no release number of vLLM from 0.9.0 on. What its image needs "
+                "cannot be known. Set it to the release that the image holds, such as 0.32.0; vllm_image may name the "
+                "image by any tag."
             )
         return cls(name, release)
 
