@@ -10,7 +10,7 @@ import json
 from random import Random
 from typing import Any
 
-LOGGING = [
+LOGGING: list[dict[str, Any]] = [
     {},
     {"log-driver": "json-file"},
     {"log-opts": {"max-size": "7m"}},

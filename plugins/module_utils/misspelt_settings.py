@@ -19,4 +19,5 @@ def misspelt(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
     prefixes = {name.split("_", 1)[0] + "_" for name in settings}
     suspects = sorted(name for name in set(names) - settings if name.startswith(tuple(prefixes)))
     matches = {name: get_close_matches(name, settings, n=1, cutoff=_CLOSE) for name in suspects}
-    return {name: found[0] for name, found in matches.items() if found}
+    # A longer name made of a setting's is another name.
+    return {name: found[0] for name, found in matches.items() if found and not name.startswith(f"{found[0]}_")}

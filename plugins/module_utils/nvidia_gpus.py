@@ -15,9 +15,10 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target im
 
 # Whoever misses the GPU says it in these words, so that a list of reasons has it once.
 NO_GPU = (
-    "No NVIDIA GPU is on the PCI bus (no display controller of vendor 10de in /sys/bus/pci/devices), and the model is to "
-    "be served on one. A card that lspci -nn -d 10de: does not show either is not seated, switched off in the firmware, "
-    "or not passed through to this virtual machine. Without a GPU set gpunode_accelerator to cpu (for tests)."
+    "No NVIDIA GPU is on the PCI bus (no display controller of vendor 10de in /sys/bus/pci/devices), and the model "
+    "is to be served on one. A card that lspci -nn -d 10de: does not show either is not seated, switched off in the "
+    "firmware, or not passed through to this virtual machine. Without a GPU set gpunode_accelerator to cpu (for "
+    "tests)."
 )
 
 

@@ -59,10 +59,10 @@ def address_problems(
             "encrypt_string), publish on 127.0.0.1, or say gpunode_allow_unauthenticated: true if that is meant."
         )
     known = parse_release(release)
-    if known is not None and known[:2] < SAFE_RELEASE:
+    if known is not None and known < SAFE_RELEASE:
         problems.append(
             f"vllm_release is {release} and gpunode_listen_address is {address}. Releases below "
-            f"{'.'.join(map(str, SAFE_RELEASE))}.0 must not be reachable from outside, even with a key: a crafted Host "
+            f"{'.'.join(map(str, SAFE_RELEASE))} must not be reachable from outside, even with a key: a crafted Host "
             "header passes by the key up to 0.20.2 (CVE-2026-48746), and requests can stop the server up to 0.31 "
             "(CVE-2026-115911). Raise vllm_release, or publish on 127.0.0.1."
         )

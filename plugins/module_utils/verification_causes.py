@@ -25,17 +25,19 @@ Told = dict[str, str]
 
 def find(setup: Setup) -> list[Told]:
     """Why there is no server, why calls fail, why it is slow, who reaches it; what is told already is not repeated."""
+    # Where it is known why the server died, that nothing answers is but the consequence.
+    explained = setup.never_answered and bool(_of(setup.waiting)) and not setup.server.get("reachable")
     return _once(
         _fired((rules_setup.too_few_gpus,), setup),
         _of(setup.waiting),
         _fired(rules_setup.SERVER_RULES, setup),
         _problems(setup) if setup.never_answered else [],
         _fired(rules_setup.CALL_RULES, setup),
-        _of(setup.tool_calls),
+        [] if explained else _of(setup.tool_calls),
         _fired(rules_speed.RULES, setup) if setup.slow else [],
         _problems(setup) if setup.slow else [],
         _fired((rules_setup.tight_kv_cache,), setup),
-        _of(setup.throughput),
+        [] if explained else _of(setup.throughput),
         _fired((rules_speed.doubtful_roofline,), setup),
         _fired(rules_exposure.RULES, setup),
     )

@@ -396,7 +396,12 @@ import re
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.toolserve.gpunode.plugins.module_utils import nvidia_facts, nvidia_plan_text, nvidia_planner
+from ansible_collections.toolserve.gpunode.plugins.module_utils import (
+    nvidia_collateral,
+    nvidia_facts,
+    nvidia_plan_text,
+    nvidia_planner,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.command import ask
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
 
@@ -426,6 +431,7 @@ def main() -> None:
         module.fail_json(msg=f"minimum_version is {wish.minimum_version!r}. A driver version looks like 580.65.06.")
     facts = nvidia_facts.look(wish, Path("/"), ask)
     plan = nvidia_planner.make(facts, wish)
+    nvidia_collateral.add(plan, facts, ask)
     module.exit_json(
         changed=False, facts=facts.as_dict(), plan={**plan.as_dict(), "text": nvidia_plan_text.lines(plan)}
     )

@@ -55,6 +55,7 @@ image_id:
 """
 
 import subprocess
+import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.toolserve.gpunode.plugins.module_utils.python_image import archive
@@ -69,18 +70,19 @@ def main() -> None:
         module.exit_json(changed=False, image_id=found.strip())
     if module.check_mode:
         module.exit_json(changed=True)
-    try:
-        packed = archive()
-    except (OSError, subprocess.SubprocessError) as error:
-        module.fail_json(
-            msg=f"The Python of this machine cannot be packed: {error}. Repair it (dpkg --verify python3-minimal "
-            "libpython3-stdlib), or use an image that holds a Python 3."
-        )
-    status, made, errors = module.run_command([docker, "import", "-", name], data=packed, binary_data=True)
+    # As a file, because an engine that refuses the image does not read it to its end.
+    with tempfile.NamedTemporaryFile(dir=module.tmpdir, suffix=".tar") as file:
+        try:
+            file.write(archive())
+            file.flush()
+        except (OSError, subprocess.SubprocessError) as error:
+            module.fail_json(
+                msg=f"The Python of this machine cannot be packed: {error}. Repair it (dpkg --verify python3-minimal "
+                "libpython3-stdlib), or use an image that holds a Python 3."
+            )
+        status, made, errors = module.run_command([docker, "import", file.name, name])
     if status != 0:
-        module.fail_json(
-            msg=f"docker import refuses the image: {errors.strip()}. Does the engine run, and has it space?"
-        )
+        module.fail_json(msg=f"docker import refuses the image: {errors.strip()}. Does Docker run? Is the disk full?")
     module.exit_json(changed=True, image_id=made.strip())
 
 

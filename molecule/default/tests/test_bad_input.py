@@ -73,7 +73,8 @@ def test_address_that_others_reach_without_a_key():
 
 def test_no_gpu_to_serve_the_model_on():
     message = refused(*settings(gpunode_accelerator="cuda", gpunode_listen_address="127.0.0.1"))
-    assert "No NVIDIA GPU is on the PCI bus" in message
+    # By the roles for the driver and for vLLM, in the same words: told once on stderr and once with the task.
+    assert message.count("No NVIDIA GPU is on the PCI bus") == 2
 
 
 def test_everything_at_once():

@@ -164,6 +164,24 @@ def test_a_restart_that_was_cut_off_is_made_up_for(host):
     assert server(host) == before
 
 
+def test_what_the_daemon_gets_as_a_flag_is_not_said_in_the_file_too(host):
+    before = server(host)
+    with daemon_json(host, "{}"):
+        host.check_output(
+            "cp /etc/default/docker /root/docker.default"
+            """ && echo 'DOCKER_OPTS="--log-driver=journald --live-restore"' >> /etc/default/docker"""
+            " && systemctl reset-failed docker && systemctl restart docker"
+        )
+        try:
+            result = setup()
+            assert result.returncode == 0, result.stdout
+            assert json.loads(host.check_output(f"cat {DAEMON_JSON}")).keys() == {"default-ulimits"}
+            assert changes(setup()) == 0
+        finally:
+            host.check_output("mv /root/docker.default /etc/default/docker")
+    assert server(host) == before
+
+
 def test_merged_files_are_valid_to_the_engine(host):
     defaults = yaml.safe_load((REPOSITORY / "roles/docker/defaults/main.yml").read_text())["docker_daemon_defaults"]
     random = Random(5)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import nvidia_facts, nvidia_planner
+from ansible_collections.toolserve.gpunode.plugins.module_utils.command import Ask
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import Plan
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
@@ -75,6 +76,7 @@ class FakeNode:
     uninstaller: bool = False
     sources: dict[str, str] = field(default_factory=dict)
     reboot_required: str | None = None
+    answers: dict[str, Ask] = field(default_factory=dict)  # commands that are not of the model
 
     def __post_init__(self) -> None:
         meta = "linux-image-generic" if self.distribution == "ubuntu" else "linux-image-amd64"
@@ -106,7 +108,7 @@ class FakeNode:
         """What the planner reads of it."""
         shutil.rmtree(self.root, ignore_errors=True)
         self._write()
-        return nvidia_facts.look(wish or Wish(), self.root, self._answer)
+        return nvidia_facts.look(wish or Wish(), self.root, self.answer)
 
     def plan(self, wish: Wish | None = None) -> Plan:
         """The plan for it."""
@@ -199,8 +201,11 @@ class FakeNode:
             path.parent.mkdir(parents=True)
             path.write_bytes(bytes([6, 0, 0, 0, self.secure_boot]))
 
-    def _answer(self, command: Sequence[str]) -> str:
+    def answer(self, command: Sequence[str]) -> str:
+        """What a command prints on this node."""
         name, *arguments = command
+        if name in self.answers:
+            return self.answers[name](command)
         match name:
             case "uname":
                 return f"{self.running}\n"

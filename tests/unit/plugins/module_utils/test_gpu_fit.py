@@ -103,6 +103,9 @@ def test_several_gpus_share_weights_and_context() -> None:
     long = {"context": {"maximum": 120000, "output": 4096}}
     assert judged(gpu(), gpu(), **long).stops  # one alone is used by default
     assert judged(gpu(), gpu(), extra={"tensor-parallel-size": 2}, **long) == Fit([], [])
+    longer = {"context": {"maximum": 200000, "output": 4096}}
+    (problem, *_same) = judged(gpu(), gpu(), extra={"tensor-parallel-size": 2}, **longer).stops
+    assert "a context of 139232 tokens fits" in problem  # each GPU has an overhead of its own
 
 
 def test_more_gpus_asked_for_than_there_are() -> None:

@@ -24,7 +24,16 @@ def test_a_slip_is_found(written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*KNOWN, "vllm_image_notes", "gpunode_reasons_to_stop", "gpunode_owner", "listen_address", "vllm_models"]
+    "name",
+    [
+        *KNOWN,
+        "gpunode_listen_address_2",
+        "vllm_image_notes",
+        "gpunode_reasons_to_stop",
+        "gpunode_owner",
+        "listen_address",
+        "vllm_models",
+    ],
 )
 def test_settings_and_a_user_s_own_variables_are_not(name: str) -> None:
     assert misspelt([name], KNOWN) == {}

@@ -42,6 +42,7 @@ def test_any_other_address_needs_a_key_or_consent(address: str) -> None:
 def test_an_old_release_may_not_be_reachable_whatever_the_consent(release: str, refused: bool) -> None:
     problems = at("10.0.0.5", allow_unauthenticated=True, release=release)
     assert [f"vllm_release is {release}" in problem for problem in problems] == [True] * refused
+    assert all("Releases below 0.32.0 must not be reachable" in problem for problem in problems)
 
 
 def test_an_address_of_another_machine() -> None:
@@ -92,6 +93,11 @@ def test_a_process_that_ss_does_not_name() -> None:
 
 def test_the_container_that_this_is_about_may_listen() -> None:
     assert taken("10.0.0.5", PROXY, containers="vllm-server\t10.0.0.5:8000->8000/tcp") == []
+
+
+def test_a_process_beside_the_own_container_is_a_conflict() -> None:
+    """Where Docker publishes by packet filter alone, both can be there."""
+    assert "by python3" in taken("10.0.0.5", socket("10.0.0.5"), containers="vllm-server\t10.0.0.5:8000->8000/tcp")[0]
 
 
 def test_another_container_may_not_and_is_told_once() -> None:

@@ -510,7 +510,17 @@ def test_why_the_server_died_comes_first_and_nothing_is_told_twice() -> None:
         "No space left on device",  # one log line may have two explanations
         "Docker has restarted the container 9 times",
         "no kernel driver is bound",
-        "connection refused",
+    ]
+
+
+def test_that_nothing_answers_is_told_where_nobody_knows_why() -> None:
+    refused = {"passed": False, "causes": [cause("connection refused")]}
+    assert symptoms(Setup(tool_calls=refused, throughput=refused, waiting={"failed": True})) == ["connection refused"]
+    # It came up after all, too late.
+    late = {"passed": False, "causes": [cause("a call is left")], "server": {"reachable": True}}
+    assert symptoms(Setup(tool_calls=late, waiting={"causes": [cause("slow start")]})) == [
+        "slow start",
+        "a call is left",
     ]
 
 

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What apt would remove together with a plan's packages, because it depends on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils.command import Ask
+from ansible_collections.toolserve.gpunode.plugins.module_utils.dpkg_status import Package
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import kind
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import STOPPED, Plan
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge import Purge
+
+# Changed holds are asked about elsewhere; here only the dependencies count.
+_SIMULATE = ("apt-get", "--simulate", "--fix-broken", "--allow-change-held-packages", "purge")
+_REMOVED = re.compile(r"^(?:Remv|Purg) (?P<name>\S+)", re.MULTILINE)
+
+
+def add(plan: Plan, facts: NodeFacts, ask: Ask) -> None:
+    """Complete a plan with it: parts of the driver are purged too, packages of others are a reason to stop."""
+    named = {entry.name.partition(":")[0] for entry in plan.purge}
+    if not named:
+        return
+    dragged = _removed_with([entry.name for entry in plan.purge], ask) - named
+    packages = [package for package in facts.dpkg if package.name in dragged]
+    plan.purge += [_purge(package) for package in packages if kind(package)]
+    foreign = [package.name for package in packages if not kind(package)]
+    if foreign:
+        plan.stops.append(_stop(foreign))
+        plan.state = STOPPED
+
+
+def _removed_with(names: Iterable[str], ask: Ask) -> set[str]:
+    simulated = ask((*_SIMULATE, *names))
+    return {line["name"].partition(":")[0] for line in _REMOVED.finditer(simulated)}
+
+
+def _purge(package: Package) -> Purge:
+    return Purge(package.name, package.version, "depends on packages that go; it comes back if the new driver needs it")
+
+
+def _stop(foreign: list[str]) -> str:
+    names = " ".join(foreign)
+    return (
+        f"apt would also remove {', '.join(foreign)}, because of dependencies on driver packages that have to go. "
+        f"That is no part of the driver. Remove it yourself (apt-get remove {names}), and install it again behind the "
+        "new driver."
+    )

@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the variables of the role nvidia_driver come to: addresses, keys, command lines, reasons to stop."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+ROLE = Path(__file__).parents[3] / "roles/nvidia_driver"
+PURGE = [
+    {"name": "libcuda1", "version": "550.163.01-2", "why": "of Debian"},
+    {"name": "nvidia-smi", "version": "550.163.01-2", "why": "of Debian"},
+    {"name": "libcuda1:i386", "version": "550.163.01-2", "why": "of Debian"},
+]
+PLAN: dict[str, Any] = {
+    "state": "repair",
+    "install": ["cuda-drivers", "nvidia-fabricmanager"],
+    "candidates": {"cuda-drivers": "595.*", "libcuda1": "595.*"},
+    "headers": ["linux-headers-amd64"],
+    "purge": PURGE,
+    "stops": [],
+    "reboot_reasons": [],
+}
+POLICY = """\
+libcuda1:
+  Installed: 550.163.01-2
+  Candidate: 595.91.07-1
+  Version table:
+nvidia-smi:
+  Installed: 550.163.01-2
+  Candidate: 550.163.01-2
+libcuda1:i386:
+  Installed: 550.163.01-2
+  Candidate: (none)
+"""
+PACKAGED = """\
+[Service]
+ExecStartPre=/bin/true
+ExecStart=/usr/bin/nvidia-persistenced --user nvpd --no-persistence-mode --verbose
+"""
+
+
+def value(name: str, **variables: Any) -> Any:
+    """What the variable of the role comes to beside these."""
+    loader = DataLoader()
+    known = {
+        **loader.load_from_file(str(ROLE / "defaults/main.yml"), trusted_as_template=True),
+        **loader.load_from_file(str(ROLE / "vars/main.yml"), trusted_as_template=True),
+        **variables,
+    }
+    return Templar(loader=loader, variables=known).template(known[name])
+
+
+def node(distribution: str, version: str, architecture: str = "x86_64") -> dict[str, Any]:
+    return {
+        "distribution": distribution,
+        "distribution_version": version,
+        "distribution_major_version": version.partition(".")[0],
+        "architecture": architecture,
+    }
+
+
+OLD_KEY = ("3bf863cc.pub", "EB693B3035CD5710E231E123A4B469963BF863CC")
+NEW_KEY = ("8793F200.pub", "02182E60104FCDC26EAE1B8597A5D4CB8793F200")
+
+
+@pytest.mark.parametrize(
+    ("facts", "folder", "key"),
+    [
+        (node("Ubuntu", "22.04"), "ubuntu2204/x86_64", OLD_KEY),
+        (node("Ubuntu", "24.04"), "ubuntu2404/x86_64", OLD_KEY),
+        (node("Ubuntu", "24.04", "aarch64"), "ubuntu2404/sbsa", OLD_KEY),
+        (node("Debian", "12.11"), "debian12/x86_64", OLD_KEY),
+        (node("Debian", "13.2"), "debian13/x86_64", NEW_KEY),
+    ],
+)
+def test_repository_and_key_of_each_distribution(facts: dict[str, Any], folder: str, key: tuple[str, str]) -> None:
+    url = f"https://developer.download.nvidia.com/compute/cuda/repos/{folder}"
+    assert value("nvidia_driver_repository_url", ansible_facts=facts) == url
+    assert value("nvidia_driver_repository_key_url", ansible_facts=facts) == f"{url}/{key[0]}"
+    assert value("nvidia_driver_repository_key_fingerprint", ansible_facts=facts) == key[1]
+
+
+def test_packages_are_asked_for_in_the_branch() -> None:
+    packages = value("__nvidia_driver_packages", __nvidia_driver_plan=PLAN)
+    assert packages == ["cuda-drivers=595.*", "nvidia-fabricmanager"]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_rehearsal_removes_what_does_not_come_back(held: bool) -> None:
+    known = {"__nvidia_driver_plan": PLAN, "__nvidia_driver_purge_policy": {"stdout": POLICY}}
+    command = value("__nvidia_driver_rehearsal", nvidia_driver_change_held=held, **known)
+    assert command[:2] == ["apt-get", "--simulate"]
+    assert ("--allow-change-held-packages" in command) is held
+    asked = command[command.index("install") + 1 :]
+    removed = ["nvidia-smi-", "libcuda1:i386-"]
+    assert asked == ["linux-headers-amd64", "cuda-drivers=595.*", "nvidia-fabricmanager", *removed]
+
+
+def test_only_what_dpkg_was_cut_off_in_is_forced() -> None:
+    states = {"a": "ii", "b": "iHR", "c": "iF", "d": "rc", "e": "iU"}
+    packages = [{"name": name, "state": state} for name, state in states.items()]
+    assert value("__nvidia_driver_cut_off", __nvidia_driver_facts={"packages": packages}) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("packaged", "line"),
+    [
+        (PACKAGED, "/usr/bin/nvidia-persistenced --user nvpd --verbose --persistence-mode"),
+        ("ExecStart=/usr/bin/nvidia-persistenced\n", "/usr/bin/nvidia-persistenced --persistence-mode"),
+        (
+            "ExecStart=/usr/bin/nvidia-persistenced --persistence-mode --user root\n",
+            "/usr/bin/nvidia-persistenced --user root --persistence-mode",
+        ),
+    ],
+)
+def test_persistence_daemon_keeps_the_options_of_its_package(packaged: str, line: str) -> None:
+    unit = {"content": base64.b64encode(packaged.encode()).decode()}
+    assert value("__nvidia_driver_persistenced", __nvidia_driver_unit=unit) == line
+
+
+def reasons_to_stop(plan: dict[str, Any], policy: str) -> list[str]:
+    return value(
+        "__nvidia_driver_reasons_to_stop",
+        __nvidia_driver_plan={**PLAN, **plan},
+        nvidia_driver_reboot=policy,
+    )
+
+
+def test_reasons_to_stop_are_those_of_the_plan_and_a_reboot_that_may_not_be() -> None:
+    nouveau = {"reboot_reasons": ["nouveau is loaded."]}
+    assert reasons_to_stop({}, "if_needed_fail") == []
+    assert reasons_to_stop({"stops": ["Secure Boot is on."]}, "auto") == ["Secure Boot is on."]
+    for policy in ("auto", "never"):
+        assert reasons_to_stop(nouveau, policy) == []
+    (reason,) = reasons_to_stop(nouveau, "if_needed_fail")
+    assert "nouveau is loaded. nvidia_driver_reboot is if_needed_fail. Set it to auto" in reason
+    assert reasons_to_stop({**nouveau, "state": "healthy"}, "if_needed_fail") == []
+
+
+@pytest.mark.parametrize(("passed", "action"), [(True, "none"), (False, "reboot")])
+def test_nothing_is_rebooted_where_cuda_works(passed: bool, action: str) -> None:
+    decision = value(
+        "__nvidia_driver_reboot_decision",
+        __nvidia_driver_plan={**PLAN, "reboot_reasons": ["The node asks for a reboot."]},
+        __nvidia_driver_facts={"kernels": {"next_boot": "6.8"}, "module": {"on_disk": {"6.8": "595.91.07"}}},
+        __nvidia_driver_cuda={"passed": passed},
+        ansible_connection="ssh",
+        ansible_facts={},
+    )
+    assert decision["action"] == action
+
+
+def test_preflight_tells_what_is_to_come() -> None:
+    plan = {**PLAN, "warnings": ["A warning."], "reboot_reasons": ["nouveau is loaded."], "target": "branch 595"}
+    known = {"__nvidia_driver_plan": plan, "__nvidia_driver_facts": {"libcuda": {"version": "595.91.07"}}}
+    notes = value("__nvidia_driver_preflight_notes", **known)
+    assert notes == ["A warning.", "The driver will need a reboot. nouveau is loaded."]
+    assert value("__nvidia_driver_preflight_summary", **known) == ["branch 595 to be installed"]
+    plan["state"] = "healthy"
+    assert value("__nvidia_driver_preflight_notes", **known) == ["A warning."]
+    assert value("__nvidia_driver_preflight_summary", **known) == ["driver 595.91.07"]
