@@ -28,13 +28,41 @@ _LIMIT_SECONDS = 300
 
 def check(release: Release) -> dict[str, Category]:
     """Every profile that the release can serve, and whether our table of its options is right."""
-    lines = {name: line for name in reading.names() if (line := command_line(reading.read(name), release))}
-    answer = ask(release, lines)
-    failures = [f"{name}: {problem}" for name, problem in answer["problems"].items() if problem]
+    profiles = {name: reading.read(name) for name in reading.names()}
+    lines = {name: line for name, profile in profiles.items() if (line := command_line(profile, release))}
+    shown = {name: chat_template(lines[name]["command"], profiles[name]) for name in lines}
+    broken = _broken(lines["hermes-3-llama-3.1-8b"])
+    answer = ask(release, lines | broken, {name: template for name, template in shown.items() if template})
+    commands = answer["problems"]
+    for name in broken:  # what a release has to refuse, so that its silence about the others means something
+        commands[name] = None if commands[name] else "is taken"
+    rendered = {
+        f"{name}, {conversation}": problem
+        for name, problems in answer["templates"].items()
+        for conversation, problem in problems.items()
+    }
     return {
-        "profiles": Category(len(lines) - len(failures), len(failures), tuple(failures)),
+        "profiles": _category(commands),
+        "templates": _category(rendered),
         "options": options.check(release, answer["options"]),
     }
+
+
+def _broken(line: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Command lines that no release may take, one for each thing that is looked at."""
+    return {
+        "an unknown option": {**line, "command": [*line["command"], "--gpu-memory-utilisation-limit", "1"]},
+        "a value that is none": {**line, "command": [*line["command"], "--max-model-len", "long"]},
+        "a template that is not there": {**line, "command": [*line["command"], "--chat-template", "/absent.jinja"]},
+        "an unknown tool parser": {**line, "tool_parser": "hermess"},
+        "an unknown reasoning parser": {**line, "reasoning_parser": "hermes"},
+        "an unknown architecture": {**line, "architecture": "HermesForCausalLM"},
+    }
+
+
+def _category(problems: dict[str, str | None]) -> Category:
+    failures = [f"{name}: {problem}" for name, problem in problems.items() if problem]
+    return Category(len(problems) - len(failures), len(failures), tuple(failures))
 
 
 def command_line(profile: dict[str, Any], release: Release) -> dict[str, Any] | None:
@@ -67,8 +95,23 @@ def on_this_machine(argument: str, release: Release) -> str:
     return argument
 
 
-def ask(release: Release, lines: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What the release itself says: its options, and the problem of each command line.
+def chat_template(command: list[str], profile: dict[str, Any]) -> dict[str, Any] | None:
+    """What the driver needs to know of it; None for the model's own, which is not here, and that of the pocket model."""
+    if "--chat-template" not in command or profile["model"].get("local"):
+        return None
+    path = Path(command[command.index("--chat-template") + 1])
+    capabilities = profile["capabilities"]
+    return {
+        "source": path.read_text(encoding="utf-8"),
+        "parallel": capabilities["parallel"],
+        "system": capabilities.get("system_message", True),
+    }
+
+
+def ask(
+    release: Release, lines: dict[str, dict[str, Any]], chat_templates: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """What the release itself says: its options, and the problems of each command line and template.
 
     :raises BenchError: it came to no end.
     """
@@ -76,7 +119,7 @@ def ask(release: Release, lines: dict[str, dict[str, Any]]) -> dict[str, Any]:
         interpreter.command(HERE / "driver" / "command_line.py", []),
         # Offline it would look the model up in the hub's cache; this far it asks no hub.
         env={**interpreter.environment(release), "HF_HUB_OFFLINE": "0"},
-        input=json.dumps(lines),
+        input=json.dumps({"commands": lines, "templates": chat_templates or {}}),
         capture_output=True,
         text=True,
         timeout=_LIMIT_SECONDS,
@@ -86,11 +129,3 @@ def ask(release: Release, lines: dict[str, dict[str, Any]]) -> dict[str, Any]:
         raise BenchError(f"The command line of vLLM {release.name} could not be read:\n{process.stderr[-3000:]}")
     answer: dict[str, Any] = json.loads(process.stdout)
     return answer
-
-
-def template_of(profile: dict[str, Any], release: Release) -> Path | None:
-    """The file here that the profile's chat template is, None for the model's own."""
-    arguments = serving.command(profile, release.name, local_model=bool(profile["model"].get("local"))).arguments
-    if "--chat-template" not in arguments:
-        return None
-    return Path(on_this_machine(arguments[arguments.index("--chat-template") + 1], release))

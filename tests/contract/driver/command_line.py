@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 the toolserve.gpunode authors
-"""This release's own command line: reads command lines as JSON from stdin, says on stdout what it makes of them.
+"""This release's own command line: reads command lines and templates as JSON, says what it makes of them as JSON.
 
 Nothing of vLLM is replaced but the platform: without a GPU it finds none, and wants one to fill in its defaults.
 """
@@ -15,6 +15,7 @@ import sys
 import warnings
 from typing import Any
 
+import templates
 import vllm.platforms
 from vllm.platforms.cpu import CpuPlatform
 
@@ -31,7 +32,8 @@ def main() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         answer = {
             "options": sorted(name[2:] for name in _parser()._option_string_actions if name.startswith("--")),
-            "problems": {name: _problem(**line) for name, line in job.items()},
+            "problems": {name: _problem(**line) for name, line in job["commands"].items()},
+            "templates": {name: templates.problems(**template) for name, template in job["templates"].items()},
         }
     json.dump(answer, sys.stdout)
 
