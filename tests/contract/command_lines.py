@@ -96,7 +96,7 @@ def on_this_machine(argument: str, release: Release) -> str:
 
 
 def chat_template(command: list[str], profile: dict[str, Any]) -> dict[str, Any] | None:
-    """What the driver needs to know of it; None for the model's own, which is not here, and that of the pocket model."""
+    """What the driver needs to know of it; None for the model's own, which is not here, and the pocket model's."""
     if "--chat-template" not in command or profile["model"].get("local"):
         return None
     path = Path(command[command.index("--chat-template") + 1])

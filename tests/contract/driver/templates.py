@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
-_TOOL = {
+_TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -22,9 +22,9 @@ _TOOL = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
     },
 }
-_ASK = {"role": "user", "content": "How warm is it in Bern and in Oslo?"}
-_SYSTEM = {"role": "system", "content": "You are a patient helper."}
-_CALLS = [
+_ASK: dict[str, Any] = {"role": "user", "content": "How warm is it in Bern and in Oslo?"}
+_SYSTEM: dict[str, Any] = {"role": "system", "content": "You are a patient helper."}
+_CALLS: list[dict[str, Any]] = [
     {
         "id": f"chatcmpl-tool-{digit * 32}",  # as vLLM makes them
         "type": "function",
@@ -32,12 +32,12 @@ _CALLS = [
     }
     for digit, city in (("a", "Bern"), ("b", "Oslo"))
 ]
-_RESULTS = [
+_RESULTS: list[dict[str, Any]] = [
     {"role": "tool", "tool_call_id": call["id"], "content": text}
     for call, text in zip(_CALLS, ("12.25 degrees", "-3.75 degrees"), strict=True)
 ]
-_ONE = [_ASK, {"role": "assistant", "content": None, "tool_calls": _CALLS[:1]}, _RESULTS[0]]
-_TWO = [_ASK, {"role": "assistant", "content": None, "tool_calls": _CALLS}, *_RESULTS]
+_ONE: list[dict[str, Any]] = [_ASK, {"role": "assistant", "content": None, "tool_calls": _CALLS[:1]}, _RESULTS[0]]
+_TWO: list[dict[str, Any]] = [_ASK, {"role": "assistant", "content": None, "tool_calls": _CALLS}, *_RESULTS]
 
 # What is rendered, and what must be found in the prompt.
 CONVERSATIONS: dict[str, tuple[list[dict[str, Any]], bool, tuple[str, ...]]] = {

@@ -54,6 +54,7 @@ OURS = {
     "--enable-force-include-usage": True,
 }
 QWEN = {
+    "--model": "Qwen/Qwen2.5-14B-Instruct-AWQ",
     "--served-model-name": "qwen2.5-14b-instruct-awq",
     "--max-model-len": "23232",
     "--tool-call-parser": "qwen_tools",
@@ -64,17 +65,12 @@ QWEN = {
 
 
 class TestCommand:
-    def test_the_default_release_takes_the_model_by_position(self):
-        found = command(reading.read(REFERENCE))
-        assert found.entrypoint == ["python3", "-m", "vllm.entrypoints.cli.main", "serve"]
-        assert found.arguments[0] == "Qwen/Qwen2.5-14B-Instruct-AWQ"
+    @pytest.mark.parametrize("release", [OLD, "0.32.0"])
+    def test_the_model_of_the_reference_node(self, release):
+        found = command(reading.read(REFERENCE), release=release)
+        assert found.entrypoint == ["python3", "-m", "vllm.entrypoints.openai.api_server"]
         assert options(found.arguments) == OURS | QWEN
         assert found.warnings == []
-
-    def test_an_old_release_is_started_as_a_module(self):
-        found = command(reading.read(REFERENCE), release=OLD)
-        assert found.entrypoint == ["python3", "-m", "vllm.entrypoints.openai.api_server"]
-        assert options(found.arguments) == OURS | QWEN | {"--model": "Qwen/Qwen2.5-14B-Instruct-AWQ"}
 
     @pytest.mark.parametrize("name", reading.names())
     @pytest.mark.parametrize("release", ["0.10.2", "0.32.0", "0.33.0", "0.34.0"])
@@ -92,7 +88,7 @@ class TestCommand:
         assert "--quantization" not in rendered(name)
 
     def test_a_local_model_is_served_from_its_mount(self):
-        assert command(reading.read("pocket"), local_model=True).arguments[0] == "/models/pocket"
+        assert rendered("pocket", local_model=True)["--model"] == "/models/pocket"
 
     def test_a_pinned_revision_reaches_the_command_line_but_for_a_local_model(self):
         pinned = merged(reading.read(REFERENCE), {"model": {"revision": "0123abc"}})
@@ -251,7 +247,7 @@ class TestFilters:
     def test_it_gives_what_compose_needs(self):
         found = self.filters["vllm_command"](reading.read("pocket"), "0.32.0", local_model=True)
         assert set(found) == {"entrypoint", "arguments", "environment", "warnings"}
-        assert found["arguments"][0] == "/models/pocket"
+        assert found["arguments"][:2] == ["--model", "/models/pocket"]
 
     def test_errors_are_reported_as_ansible_does(self):
         with pytest.raises(AnsibleFilterError, match="port"):
