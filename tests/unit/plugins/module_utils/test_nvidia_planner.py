@@ -145,6 +145,15 @@ def test_half_installed_leftovers_go(node: FakeNode, state: str) -> None:
     assert node.plan().empty
 
 
+def test_the_same_branch_of_another_vendor_goes(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "595")
+    node.packages["nvidia-dkms-595"] = ("iF", "595.58.03-0ubuntu0.24.04.1")
+    plan = node.plan()
+    assert {"libnvidia-compute-595", "nvidia-driver-595", "nvidia-dkms-595"} <= _purged(plan)
+    node.apply(plan)
+    assert node.plan().empty
+
+
 def test_an_interrupted_install_of_the_wanted_driver_goes_on(node: FakeNode) -> None:
     node.install_stack("nvidia", "595", state="iU")
     node.libcuda, node.modules = None, {}
@@ -264,6 +273,29 @@ def test_proprietary_modules_on_a_gpu_that_needs_open_ones(node: FakeNode) -> No
     assert node.plan().empty
 
 
+def test_left_to_us_open_modules_that_are_there_stay(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595", open=True)
+    for wish in (Wish(), Wish(replace_healthy=True), Wish(flavour="open", replace_healthy=True)):
+        plan = node.plan(wish)
+        assert (plan.empty, plan.warnings) == (True, [])
+    plan = node.plan(Wish(flavour="proprietary", replace_healthy=True))
+    assert plan.conflicts[0].what == "branch 595 packaged by NVIDIA (open kernel modules)"
+    assert _purged(plan) == {"nvidia-open", "nvidia-dkms-open"}
+    node.apply(plan)
+    assert node.plan(Wish(flavour="proprietary", replace_healthy=True)).empty
+
+
+def test_an_interrupted_install_of_open_modules_stays_open(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595", state="iU", open=True)
+    plan = node.plan()
+    assert (plan.install, plan.purge) == (["nvidia-open"], [])
+
+
+def test_open_modules_of_another_branch_decide_nothing(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "550", open=True)
+    assert node.plan(CUDA_13).install == ["cuda-drivers"]
+
+
 def test_a_branch_that_has_dropped_the_gpu(node: FakeNode) -> None:
     node.install_stack("nvidia", "595")
     node.gpus = (V100,)
@@ -313,6 +345,13 @@ def test_trees_in_dkms_that_no_package_looks_after(node: FakeNode) -> None:
     assert plan.dkms_remove == ["nvidia/550.54.15"]  # nvidia-dkms-535 takes its own with it
     node.apply(plan)
     assert node.plan(CUDA_13).empty
+
+
+def test_a_half_installed_package_does_not_look_after_its_tree(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "535")
+    node.packages["nvidia-dkms-535"] = ("iHR", "535.288.01-0ubuntu0.24.04.1")
+    node.dkms = ["nvidia/535.288.01: added"]
+    assert node.plan().dkms_remove == ["nvidia/535.288.01"]
 
 
 def test_a_runfile_goes_by_its_own_uninstaller(node: FakeNode) -> None:
