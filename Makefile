@@ -37,14 +37,14 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/contract tests/e2e benchmarks
+	mypy plugins/module_utils tests/bench tests/contract tests/e2e tests/profiles benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
 	antsibull-changelog lint
 
 unit: $(READY) ## Unit tests
-	pytest -q
+	pytest -q --numprocesses auto --dist worksteal
 
 fuzz: $(READY) ## Random outputs of models through the parser, cut at random (PAIRS=20000 JOBS=1 SEED=…)
 	python tests/unit/parser/fuzz.py --pairs $(PAIRS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
@@ -55,14 +55,17 @@ sanity: $(READY) ## ansible-test sanity
 unit-newest-core: $(READY) ## Unit tests and playbook syntax under the newest ansible-core, where a Python for it is found
 	@tests/bench/newest_core.sh
 
-contract-sample: $(READY) ## The tool parser in the serving code of three vLLM releases
+contract-sample: $(READY) ## The tool parser and all profiles in the code of three vLLM releases
 	@$(CONTRACT) --sample
 
-contract: $(READY) ## The tool parser in the serving code of all listed vLLM releases
+contract: $(READY) ## The tool parser and all profiles in the code of all listed vLLM releases
 	@$(CONTRACT)
 
 contract-docs: $(READY) ## The same, and write the table of docs/vllm-releases.md
 	@$(CONTRACT) --write-docs
+
+profile-docs: $(READY) ## Write the tables of docs/profiles.md from the profiles
+	@$(VENV)/bin/python -m tests.profiles.docs
 
 # A floor against regressions, not the aim: that is 0.98 of every shape (tests/pocket_model/README.md).
 pocket-model-sample: $(READY) ## Does the committed pocket model still copy what it has never seen?

@@ -11,6 +11,8 @@ version_added: 0.1.0
 short_description: Read and check a model profile
 description:
   - Returns one model profile as a dictionary, checked against C(profiles/schema.json) of this collection.
+  - A profile with C(family) is laid over the file of that name in C(profiles/families/), which holds what the sizes of
+    a model family share.
   - Everything that the roles do with a model follows from this dictionary.
 options:
   _terms:
@@ -52,9 +54,18 @@ from typing import Any
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.toolserve.gpunode.plugins.module_utils.profile import ProfileError, checked, merged
+from ansible_collections.toolserve.gpunode.plugins.module_utils.profile import (
+    ProfileError,
+    checked,
+    merged,
+    of_family,
+)
 
 _FOLDER = Path(__file__).parents[2] / "profiles"
+
+
+def _loaded(path: Path) -> Any:
+    return DataLoader().load_from_file(str(path), cache="none", unsafe=True)
 
 
 class LookupModule(LookupBase):
@@ -65,14 +76,29 @@ class LookupModule(LookupBase):
 
     def _read(self, term: str, schema: dict[str, Any]) -> dict[str, Any]:
         path = self._path(term)
-        content = DataLoader().load_from_file(str(path), cache="none", unsafe=True)
+        content = _loaded(path)
         try:
             if not isinstance(content, dict):
                 return checked(content, schema, term)
-            profile = merged({"name": path.stem, **content}, self.get_option("overrides"))
+            profile = of_family({"name": path.stem, **content}, self._family(content, term))
+            profile = merged(profile, self.get_option("overrides"))
             return checked(profile, schema, term)
         except ProfileError as error:
             raise AnsibleError(str(error)) from error
+
+    def _family(self, content: dict[str, Any], term: str) -> dict[str, Any]:
+        """What a profile shares with the other sizes of its family; also for a file of the user's own."""
+        name = content.get("family")
+        if name is None:
+            return {}
+        known = sorted(file.stem for file in (_FOLDER / "families").glob("*.yml"))
+        if name not in known:
+            raise AnsibleError(
+                f"The profile {term} is of the family {name!r}, which does not exist. Correct it, or leave it out. "
+                f"There are: {', '.join(known)}."
+            )
+        family: dict[str, Any] = _loaded(_FOLDER / "families" / f"{name}.yml")
+        return family
 
     def _path(self, term: str) -> Path:
         if "/" in term:

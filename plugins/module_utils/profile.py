@@ -27,10 +27,19 @@ def merged(profile: Mapping[str, Any], overrides: Mapping[str, Any]) -> Profile:
     return result
 
 
+# Lists of statements, of which a profile's own come on top of its family's.
+_ADDED_UP = ("known_issues", "notes", "sources", "unverified")
+
+
+def of_family(profile: Mapping[str, Any], family: Mapping[str, Any]) -> Profile:
+    """The profile laid over what it shares with the other sizes of its family."""
+    added_up = {key: [*family.get(key, []), *profile.get(key, [])] for key in _ADDED_UP}
+    return merged(merged(family, profile), {key: every for key, every in added_up.items() if every})
+
+
 def reasons(profile: Mapping[str, Any]) -> bool:
-    """Whether the model writes down its reasoning: it has a reasoning parser, or is gpt-oss, which needs none set."""
-    arguments = (profile.get("vllm") or {}).get("arguments") or {}
-    return bool(arguments.get("reasoning-parser")) or "gpt-oss" in str((profile.get("model") or {}).get("id")).lower()
+    """Whether the model writes down its reasoning, which its reasoning parser takes out of the answers."""
+    return bool((profile.get("tool_calls") or {}).get("reasoning_parser"))
 
 
 def checked(profile: Any, schema: Mapping[str, Any], source: str) -> Profile:
@@ -66,4 +75,19 @@ def _contradictions(profile: Mapping[str, Any]) -> list[str]:
         found.append(
             "$.tool_calls.parser_plugin: the parser qwen_tools comes from the plugin qwen_tools.py; name it here"
         )
+    found += [
+        f"$.unverified: {path} is no field of this profile"
+        for path in profile.get("unverified", [])
+        if not _has(profile, path)
+    ]
     return found
+
+
+def _has(profile: Mapping[str, Any], path: str) -> bool:
+    """Whether there is a field at a path like architecture.layers."""
+    place: Any = profile
+    for step in path.split("."):
+        if not isinstance(place, Mapping) or step not in place:
+            return False
+        place = place[step]
+    return True

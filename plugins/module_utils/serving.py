@@ -1,21 +1,43 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How vLLM is told what a profile says: its command line, release by release."""
+"""How vLLM is told what a profile says: its command line and environment, release by release."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils import serving_options
+from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ServingRelease
 
 # Where the compose project of the vllm role mounts its files inside the container.
 PARSER_FOLDER = "/opt/gpunode/tool_parsers"
 TEMPLATE_FOLDER = "/opt/gpunode/chat_templates"
 CONTAINER_PORT = 8000
 
-# What has a place of its own, the environment file that only root can read.
-SECRETS = {"api-key": "gpunode_api_key", "hf-token": "vllm_hf_token"}
+# What every profile gets and may take away again.
+_DEFAULTS: dict[str, Any] = {
+    # Clients keep their context by what the server counts; many do not ask for it.
+    "enable-force-include-usage": True,
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """How a container of vLLM is started. ``warnings`` are what a person should know before that."""
+
+    entrypoint: list[str]
+    arguments: list[str]
+    environment: dict[str, str]
+    warnings: list[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For filters."""
+        return asdict(self)
 
 
 def model_mount(profile: Mapping[str, Any]) -> str:
@@ -23,69 +45,115 @@ def model_mount(profile: Mapping[str, Any]) -> str:
     return f"/models/{profile['served_name']}"
 
 
-def arguments(
-    profile: Mapping[str, Any], extra: Mapping[str, Any] | None = None, local_model: bool = False
-) -> list[str]:
-    """vLLM's command line for a profile, the same for the same input.
+class UnusableCommandError(ValueError):
+    """What was asked for cannot be served; ``problems`` say each what was seen, what it means and what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def command(
+    profile: Mapping[str, Any], release: str, extra: Mapping[str, Any] | None = None, local_model: bool = False
+) -> Command:
+    """How this release of vLLM serves a profile, the same for the same input.
 
     :param profile: a checked profile.
+    :param release: of vLLM, as in 0.32.0.
     :param extra: options of the user, which win over those of the profile; null takes one away.
     :param local_model: the model is a folder of the node and not a repository of the hub.
-    :raises ValueError: an extra option would undo what the profile needs; the message says which and what to do.
+    :raises UnusableCommandError: the release cannot serve the profile, does not know an option, or an option would
+        undo what the profile needs.
     """
-    owned = {**_model(profile, local_model), **_tool_calls(profile)}
-    owned |= {
+    try:
+        serving = ServingRelease.named(release)
+    except ValueError as error:
+        raise UnusableCommandError([str(error)]) from error
+    profiles, environment = _of_release(profile["vllm"], serving)
+    users = serving_options.named(extra or {}, serving)
+    owned = _owned(profile, serving, local_model)
+    problems = list(_release_problems(profile, serving))
+    for source, given in (("The profile's vllm.arguments", profiles), ("vllm_extra_arguments", users)):
+        problems += serving_options.problems(source, given, owned, serving)
+    if problems:
+        raise UnusableCommandError(problems)
+    chosen = serving.format_options(profile["model"].get("format")) | _DEFAULTS | profiles | users
+    options = owned | chosen
+    arguments = [part for name, value in options.items() for part in _option(name, value)]
+    warnings = list(serving_options.warnings(chosen, profile, serving, local_model))
+    return Command(serving.entrypoint, arguments, environment, warnings)
+
+
+def _owned(profile: Mapping[str, Any], serving: ServingRelease, local_model: bool) -> dict[str, Any]:
+    """The options that follow from fields of the profile which checks and clients rely on."""
+    return {
+        "model": model_mount(profile) if local_model else profile["model"]["id"],
+        "revision": None if local_model else profile["model"].get("revision"),
+        **_tool_calls(profile["tool_calls"], serving),
         "served-model-name": profile["served_name"],
         "host": "0.0.0.0",  # inside the container; what the node publishes is the compose file's matter
         "port": CONTAINER_PORT,
         "max-model-len": profile["context"]["maximum"],
     }
-    profiles, users = _named(profile["vllm"].get("arguments", {})), _named(extra or {})
-    for source, given in (("The profile's vllm.arguments", profiles), ("vllm_extra_arguments", users)):
-        _refuse(source, given, owned)
-    options = owned | profiles | users
-    return [part for name, value in options.items() for part in _option(name, value)]
 
 
-def _named(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options by the names that vLLM's help gives them."""
-    return {name.lstrip("-").replace("_", "-"): value for name, value in options.items()}
-
-
-def _refuse(source: str, given: Mapping[str, Any], owned: Mapping[str, Any]) -> None:
-    clash = sorted(given.keys() & owned.keys())
-    if clash:
-        raise ValueError(
-            f"{source} sets {', '.join(clash)}, which follows from other fields of the profile. "
-            "Change those (gpunode_profile_overrides), so that the checks and clients learn of it too."
+def _release_problems(profile: Mapping[str, Any], serving: ServingRelease) -> Iterator[str]:
+    name, vllm = profile.get("name", profile["served_name"]), profile["vllm"]
+    first = vllm["minimum_release"]
+    if serving.release < (parse_release(first) or serving.release):
+        yield (
+            f"vllm_release is {serving.name}, but {name} needs vLLM {first} or newer. Raise it, or choose another "
+            "profile."
         )
-    for name in sorted(given.keys() & SECRETS.keys()):
-        raise ValueError(
-            f"{source} sets {name}: a command line shows secrets to everyone. Set {SECRETS[name]} instead."
-        )
+    for bad in vllm.get("known_bad", []):
+        if _covers(bad, serving):
+            yield (
+                f"vllm_release is {serving.name}, which must not serve {name}: {bad['why']} ({bad['source']}). "
+                f"Set it to {bad['before']} or newer."
+            )
 
 
-def _model(profile: Mapping[str, Any], local_model: bool) -> dict[str, Any]:
-    model = profile["model"]
-    if local_model:
-        return {"model": model_mount(profile)}
-    return {"model": model["id"], "revision": model.get("revision")}
+def _of_release(vllm: Mapping[str, Any], serving: ServingRelease) -> tuple[dict[str, Any], dict[str, str]]:
+    """The profile's options and environment, with those of this release laid over them."""
+    arguments = serving_options.named(vllm.get("arguments", {}), serving)
+    environment = dict(vllm.get("environment", {}))
+    for entry in vllm.get("by_release", []):
+        if _covers(entry, serving):
+            arguments |= serving_options.named(entry.get("arguments", {}), serving)
+            environment |= entry.get("environment", {})
+    return arguments, environment
 
 
-def _tool_calls(profile: Mapping[str, Any]) -> dict[str, Any]:
-    tool_calls = profile["tool_calls"]
-    plugin, template = tool_calls.get("parser_plugin"), tool_calls["chat_template"]
+def _covers(entry: Mapping[str, Any], serving: ServingRelease) -> bool:
+    """Whether the release lies in the range of an entry; a missing end is open."""
+    since, before = parse_release(entry.get("since")), parse_release(entry.get("before"))
+    return (since is None or since <= serving.release) and (before is None or serving.release < before)
+
+
+def _tool_calls(tool_calls: Mapping[str, Any], serving: ServingRelease) -> dict[str, Any]:
+    plugin = tool_calls.get("parser_plugin")
     return {
         "enable-auto-tool-choice": True,
         "tool-call-parser": tool_calls["parser"],
         "tool-parser-plugin": f"{PARSER_FOLDER}/{plugin}" if plugin else None,
-        "chat-template": template if template.startswith("/") else f"{TEMPLATE_FOLDER}/{template}",
+        "chat-template": _template(tool_calls["chat_template"], serving),
+        "reasoning-parser": tool_calls.get("reasoning_parser"),
     }
 
 
-def _option(name: str, value: Any) -> list[str]:
+def _template(template: str | None, serving: ServingRelease) -> str | None:
+    if template is None or template.startswith("/"):
+        return template
+    if template.startswith("examples/"):
+        return serving.template(template.removeprefix("examples/"))
+    return f"{TEMPLATE_FOLDER}/{template}"
+
+
+def _option(name: str, value: Any) -> Iterator[str]:
     if value is None:
-        return []
+        return
     if isinstance(value, bool):
-        return [f"--{name}" if value else f"--no-{name}"]
-    return [f"--{name}", json.dumps(value) if isinstance(value, (dict, list)) else str(value)]
+        yield f"--{name}" if value else f"--no-{name}"
+        return
+    yield f"--{name}"
+    yield json.dumps(value) if isinstance(value, (dict, list)) else str(value)

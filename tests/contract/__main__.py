@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.bench.console import BenchError, fail, say, step
 
-from . import checks, docs, interpreter, releases, results
+from . import checks, command_lines, docs, interpreter, options, releases, results
 
 
 def main() -> int:
@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--release", action="append", default=[], metavar="X", help="only this one; may be repeated")
     parser.add_argument("--sample", action="store_true", help="only the few releases that make test runs")
     parser.add_argument("--plugin", type=Path, default=checks.PLUGIN, help="another parser plugin named qwen_tools")
+    parser.add_argument("--write-options", action="store_true", help=f"only write the table of {options.MODULE.name}")
     parser.add_argument("--write-docs", action="store_true", help=f"check all and write the table of {docs.PAGE.name}")
     parser.add_argument(
         "--run",
@@ -27,18 +28,20 @@ def main() -> int:
         metavar="",
         help="RELEASE SCRIPT [ARGUMENTS …]: run a script with that release's import path instead",
     )
-    options = parser.parse_args()
+    chosen = parser.parse_args()
     try:
-        if options.run is not None:
-            if len(options.run) < 2:
+        if chosen.run is not None:
+            if len(chosen.run) < 2:
                 parser.error("--run needs a release and a script")
-            return run_script(*options.run)
-        if options.write_docs and (options.release or options.sample):
+            return run_script(*chosen.run)
+        if chosen.write_options:
+            return write_options()
+        if chosen.write_docs and (chosen.release or chosen.sample):
             parser.error("--write-docs is about all releases")
-        found = run_checks(releases.chosen(options.release, sample=options.sample), options.plugin)
+        found = run_checks(releases.chosen(chosen.release, sample=chosen.sample), chosen.plugin)
         if any(result.failed for result in found):
             return 1
-        if options.write_docs:
+        if chosen.write_docs:
             docs.write(found)
         return 0
     except BenchError as error:
@@ -58,6 +61,15 @@ def run_checks(chosen: list[releases.Release], plugin: Path) -> list[results.Res
         if result.failed:
             say("\n" + results.failures(result))
     return found
+
+
+def write_options() -> int:
+    """Read the options of every release and write their table."""
+    every = releases.chosen([], sample=False)
+    interpreter.prepare(every)
+    with step(f"Reading the options of {len(every)} releases"):
+        options.write({release.name: command_lines.ask(release, {})["options"] for release in every})
+    return 0
 
 
 def run_script(name: str, script: str, *arguments: str) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.bench.console import say
 
-from . import interpreter, results
+from . import command_lines, interpreter, results
 from .releases import HERE, Release
 
 ROOT = HERE.parents[1]
@@ -36,6 +36,8 @@ def _run_one(release: Release, plugin: Path) -> results.Result:
     if release.enforces_calls and not result.broken:
         second = _drive(release, plugin, {"VLLM_ENFORCE_STRICT_TOOL_CALLING": "0"}, "--not-enforced")
         result = results.Result(release.name, {**result.categories, **second.categories}, second.broken)
+    if not result.broken:
+        result = results.Result(release.name, {**result.categories, **command_lines.check(release)})
     say(f"    vLLM {release.name}: {'FAILED' if result.failed else 'ok'} ({time.monotonic() - start:.0f} s)")
     return result
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.bench.console import step
 
-from . import cache, packages, sources
+from . import cache, packages, sources, templates
 from .releases import Release
 
 
@@ -25,8 +25,9 @@ def prepare(releases: list[Release]) -> None:
     if not all(sources.folder_of(release).exists() for release in releases):
         with step("Fetching vLLM's sources (4 to 13 MB each)"):
             sources.ensure(releases)
+    templates.ensure(releases)
     for release in releases:
-        for folder in (sources.folder_of(release), *packages.folders_of(release)):
+        for folder in (sources.folder_of(release), templates.folder_of(release), *packages.folders_of(release)):
             cache.touch(folder)
     cache.drop_unused()
 

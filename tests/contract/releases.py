@@ -22,6 +22,7 @@ class Release:
     wheel: str  # its file name on the package index
     sources: str  # what cache.tree_digest says of its Python sources
     packages: str  # the list in packages/ that it runs with
+    templates: str  # the release from whose source distribution the example chat templates are taken
     sample: bool = False  # part of `make test`
 
     @property

@@ -5,44 +5,142 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import math
 
 import jsonschema
 import pytest
-import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import lookup_loader
+from ansible_collections.toolserve.gpunode.plugins.module_utils import checkpoint, decoder_tensors
+from ansible_collections.toolserve.gpunode.plugins.module_utils.model_shape import from_config, from_profile
 from ansible_collections.toolserve.gpunode.plugins.module_utils.profile import ProfileError, checked, merged
+from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB, OVERHEAD_BYTES
+from ansible_collections.toolserve.gpunode.tests.unit.plugins import model_configs as configs
 
-REPOSITORY = Path(__file__).parents[3]
-FILES = sorted((REPOSITORY / "profiles").glob("*.yml"))
-SCHEMA = json.loads((REPOSITORY / "profiles/schema.json").read_text())
+from tests.profiles import reading
+
+REPOSITORY = reading.ROOT
+SCHEMA = reading.SCHEMA
+NAMES = reading.names()
+FAMILIES = sorted(path.stem for path in (reading.FOLDER / "families").glob("*.yml"))
 
 
 def pocket() -> dict:
-    return yaml.safe_load((REPOSITORY / "profiles/pocket.yml").read_text())
+    return reading.own("pocket")
 
 
 def lookup(term: str, **options):
     return lookup_loader.get("toolserve.gpunode.profile").run([term], {}, **options)[0]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_profile_conforms_for_two_independent_validators(file):
-    profile = yaml.safe_load(file.read_text())
+@pytest.mark.parametrize("name", NAMES)
+def test_profile_conforms_for_two_independent_validators(name):
+    profile = reading.read(name)
     jsonschema.Draft202012Validator(SCHEMA).validate(profile)
-    assert checked(profile, SCHEMA, file.name) == profile
+    assert lookup(name) == profile
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_files_that_a_profile_names_exist(file):
-    tool_calls = yaml.safe_load(file.read_text())["tool_calls"]
+def test_every_family_of_the_design_has_a_profile():
+    models = {reading.read(name)["model"]["id"] for name in NAMES}
+    assert len(models) == len(NAMES) == 30
+    for part in (
+        "Qwen2.5-7B",
+        "Qwen2.5-Coder-32B",
+        "gpt-oss-120b",
+        "Hermes-2-Pro",
+        "Hermes-3",
+        "Mistral-7B",
+        "Llama-3.1-70B",
+        "Llama-3.2-1B",
+        "ToolACE-8B",
+        "ultravox",
+        "granite-3.0",
+        "granite-3.1",
+        "granite-20b",
+        "internlm2_5",
+        "Jamba-1.5-Large",
+    ):
+        assert any(part in model for model in models), part
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_is_used(family):
+    assert [name for name in NAMES if reading.own(name).get("family") == family]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_that_a_profile_names_exist(name):
+    tool_calls = reading.read(name)["tool_calls"]
     plugin, template = tool_calls.get("parser_plugin"), tool_calls["chat_template"]
     if plugin:
         assert (REPOSITORY / "roles/vllm/files/tool_parsers" / plugin).is_file()
-    if not template.startswith("/"):
+    if template and "/" not in template:
         assert (REPOSITORY / "roles/vllm/files/chat_templates" / template).is_file()
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"pocket"}))
+def test_figures_of_a_profile_fit_together(name):
+    """Memory by the arithmetic of sizing, and nothing that the model or its card cannot hold."""
+    profile = reading.read(name)
+    context, arguments = profile["context"], profile["vllm"]["arguments"]
+    assert context["maximum"] <= context["model_limit"]
+    assert profile["sources"]
+    gpus = arguments.get("tensor-parallel-size", 1)
+    needed = (
+        from_profile(profile).kv_cache(None).bytes_at(min(8192, context["model_limit"]))
+        + profile["bytes"]["checkpoint"]
+    )
+    least = math.ceil((needed / gpus + OVERHEAD_BYTES) / arguments["gpu-memory-utilization"] / GIB)
+    assert profile["requirements"]["gpu_memory_gib"] == least
+    assert profile["requirements"]["compute_capability"] == (
+        7.5 if profile["model"].get("quantization") == "awq" else 8.0
+    )
+    experts = profile["architecture"].get("experts")
+    read, checkpoint = profile["bytes"]["read_per_token"], profile["bytes"]["checkpoint"]
+    assert read < checkpoint / 3 if experts else checkpoint * 0.8 < read <= checkpoint
+
+
+COMPUTED = {
+    "qwen2.5-7b-instruct": configs.QWEN_7B,
+    "qwen2.5-14b-instruct": configs.QWEN_14B,
+    "qwen2.5-14b-instruct-awq": configs.QWEN_14B_AWQ,
+    "qwen2.5-coder-32b-instruct": configs.QWEN_32B,
+    "llama-3.1-8b-instruct": configs.LLAMA_3_1_8B,
+    "llama-3.2-3b-instruct": configs.LLAMA_3_2_3B,
+    "mistral-7b-instruct-v0.3": configs.MISTRAL_7B,
+    "granite-3.1-8b-instruct": configs.GRANITE_8B,
+    "internlm2.5-7b-chat": configs.INTERNLM_7B,
+    "gpt-oss-20b": configs.GPT_OSS_20B,
+}
+
+
+@pytest.mark.parametrize("name", COMPUTED)
+def test_bytes_and_shape_are_those_of_config_json(name):
+    profile, config = reading.read(name), COMPUTED[name]
+    shape = from_config(config)
+    weights = checkpoint.weights(decoder_tensors.tensors(config), shape)
+    assert profile["bytes"] == {"checkpoint": weights.total, "read_per_token": weights.read_per_token}
+    assert from_profile(profile).kv_cache(None) == shape.kv_cache(None)
+    assert profile["architecture"]["vocabulary"] == config["vocab_size"]
+
+
+def test_a_profile_adds_its_notes_to_those_of_its_family():
+    family = reading.family("qwen2.5")["notes"]
+    notes = lookup("qwen2.5-14b-instruct-awq")["notes"]
+    assert notes[: len(family)] == family and "reference node" in notes[-1]
+
+
+def test_a_profile_of_the_user_may_have_a_family(tmp_path):
+    own = tmp_path / "mine.yml"
+    own.write_text((reading.FOLDER / "qwen2.5-7b-instruct.yml").read_text())
+    assert lookup(str(own))["tool_calls"]["parser"] == "qwen_tools"
+
+
+def test_an_unknown_family_is_refused(tmp_path):
+    own = tmp_path / "mine.yml"
+    own.write_text("family: qwen25\n" + (reading.FOLDER / "pocket.yml").read_text().removeprefix("---\n"))
+    with pytest.raises(AnsibleError, match=r"family 'qwen25', which does not exist.*qwen2\.5"):
+        lookup(str(own))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +152,9 @@ def test_files_that_a_profile_names_exist(file):
         ({"capabilities": {"tool_choice": ["sometimes"]}}, "$.capabilities.tool_choice[0]"),
         ({"context": {"output": 2048}}, "$.context.output"),
         ({"tool_calls": {"parser_plugin": None}}, "$.tool_calls.parser_plugin"),
+        ({"tool_calls": {"chat_template": "templates/x.jinja"}}, "$.tool_calls.chat_template"),
+        ({"unverified": ["architecture.layerz"]}, "architecture.layerz is no field"),
+        ({"vllm": {"known_bad": [{"since": "0.32.0"}]}}, "$.vllm.known_bad[0]"),
     ],
 )
 def test_a_bad_setting_is_refused_with_its_place(overrides, place):
