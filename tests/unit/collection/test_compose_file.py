@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The published configuration of the reference node: its inventory gives the compose file that is kept here."""
+"""The compose file that follows from an inventory; for the reference node as published, the one that is kept here."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ROLE = reading.ROOT / "roles/vllm"
 _CHECKSUM = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-def rendered(folder: Path) -> str:
-    """compose.yaml as the role writes it on this node, without the checksums of parser and template."""
+def rendered(folder: Path, settings: Path) -> str:
+    """compose.yaml as the role writes it with these settings, without the checksums of parser and template."""
     play = {
         "hosts": "localhost",
         "gather_facts": False,
         "vars_files": [
             *(str(path) for path in (ROLE / "defaults/main.yml", *sorted((ROLE / "vars/main").glob("*.yml")))),
             str(reading.ROOT / "playbooks/vars/gpunode.yml"),
-            str(INVENTORY),
+            str(settings),
         ],
         "vars": {"role_path": str(ROLE), "vllm_gpu_access": "runtime"},
         "tasks": [
@@ -61,7 +61,7 @@ def rendered(folder: Path) -> str:
 
 
 def test_the_compose_file_is_the_one_that_is_kept(tmp_path: Path) -> None:
-    assert rendered(tmp_path) == GOLDEN.read_text()
+    assert rendered(tmp_path, INVENTORY) == GOLDEN.read_text()
 
 
 def test_what_is_kept_is_what_was_published() -> None:
@@ -82,3 +82,11 @@ def test_what_is_kept_is_what_was_published() -> None:
     assert server["image"] == "vllm/vllm-openai:v0.9.2" and server["runtime"] == "nvidia"
     assert server["ports"] == ["127.0.0.1:8000:8000"]
     assert "huggingface:/root/.cache/huggingface" in server["volumes"]
+
+
+def test_a_model_that_needs_no_file_of_ours_mounts_none(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yml"
+    settings.write_text("gpunode_profile: gpt-oss-20b\nvllm_extra_arguments: {tool-server: demo}\n")
+    server = yaml.safe_load(rendered(tmp_path, settings))["services"]["server"]
+    assert server["labels"] == {"toolserve.gpunode.profile": "gpt-oss-20b"}
+    assert "--tool-server demo" in " ".join(server["command"]) and "--chat-template" not in server["command"]
