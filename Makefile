@@ -44,7 +44,7 @@ lint-docs: $(READY)
 	antsibull-changelog lint
 
 unit: $(READY) ## Unit tests
-	pytest -q
+	pytest -q --numprocesses auto --dist worksteal
 
 fuzz: $(READY) ## Random outputs of models through the parser, cut at random (PAIRS=20000 JOBS=1 SEED=…)
 	python tests/unit/parser/fuzz.py --pairs $(PAIRS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))

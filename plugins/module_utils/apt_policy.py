@@ -41,8 +41,6 @@ def origins(sources: str) -> dict[str, str]:
     found: dict[str, str] = {}
     source = ""
     for line in sources.splitlines():
-        if line.startswith("Pinned packages:"):
-            break
         listed, release = _SOURCE.match(line), _RELEASE.match(line)
         if listed:
             source = listed["source"]

@@ -34,11 +34,11 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.libcuda_file imp
 from ansible_collections.toolserve.gpunode.plugins.module_utils.node_files import read_text
 from ansible_collections.toolserve.gpunode.plugins.module_utils.node_kernels import Kernels
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import DriverPackage, classify, kind
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package_names import name_schemes
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_runfile import Runfile
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import (
     Distribution,
     Wish,
-    name_schemes,
     read_distribution,
     target,
 )
@@ -128,7 +128,7 @@ def look(wish: Wish, root: Path, ask: Ask) -> NodeFacts:
         runfile=nvidia_runfile.read(root, libcuda, ask),
         snap_docker=(root / _SNAP_DOCKER).exists(),
         reboot_required=_reboot_required(root),
-        boot_free_bytes=_free_bytes(root / "boot"),
+        boot_free_bytes=_free_bytes(root / "boot") or _free_bytes(root),
     )
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.node_kernels import headers_package
@@ -55,8 +56,18 @@ def needed(facts: NodeFacts) -> Headers:
             f"apt no longer has {exact}, the headers of the running kernel. The newest kernel ({image}) is installed "
             "with its headers, and has to be booted before the module can be built."
         )
-        return Headers([image, *metas], kernel_upgrade=True, reboot_first=[reason], warnings=warnings)
+        both = [name for name in (image, meta) if name and _available(name, facts)]
+        return Headers(both, kernel_upgrade=True, reboot_first=[reason], warnings=warnings)
     return Headers(stops=[_nowhere(exact, running)], warnings=warnings)
+
+
+def of_kernels(facts: NodeFacts, kernels: Iterable[str]) -> list[str]:
+    """What a driver that is sound otherwise needs for the kernels that lack its module, as far as apt has it."""
+    wanted = [headers_package(kernel) for kernel in kernels if kernel not in facts.kernels.headers_installed]
+    meta = facts.kernels.meta_headers_package
+    if meta and not _installed(meta, facts):
+        wanted.append(meta)
+    return [name for name in wanted if _available(name, facts)]
 
 
 def _available(name: str, facts: NodeFacts) -> bool:

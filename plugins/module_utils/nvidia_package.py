@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.dpkg_status import Package
+from ansible_collections.toolserve.gpunode.plugins.module_utils.node_kernels import version_key
 
 UBUNTU, DEBIAN, NVIDIA, UNKNOWN = "ubuntu", "debian", "nvidia", "unknown"
 VENDOR_NAMES = {UBUNTU: "Ubuntu", DEBIAN: "Debian", NVIDIA: "NVIDIA", UNKNOWN: "an unknown packager"}
@@ -124,6 +125,11 @@ def classify(
         DriverPackage(package, what, _or_sibling(package, what, first[package], siblings), branch(package))
         for package, what in ours
     )
+
+
+def older(version: str, than: str) -> bool:
+    """Whether a driver version is below another, number by number."""
+    return version_key(version) < version_key(than)
 
 
 def _or_sibling(package: Package, what: str, vendor: str, siblings: Mapping[str, str]) -> str:

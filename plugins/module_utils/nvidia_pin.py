@@ -38,12 +38,13 @@ _PRIORITY = 1001
 
 def preferences(target: Target, distribution: Distribution) -> str:
     """The whole file."""
-    stanzas = [_stanza(f"Branch {target.branch} and no other.", _DRIVER, f"version {target.branch}.*", _PRIORITY)]
+    stanzas = []  # of several that match a version, apt takes the first
     if target.vendor == NVIDIA and distribution.id == "ubuntu":
         for origin in ("Ubuntu", "LP-PPA-graphics-drivers"):
             stanzas.append(_stanza("The same driver, packaged by somebody else.", _UBUNTUS, f"release o={origin}", -1))
     if target.vendor in (UBUNTU, DEBIAN):
         stanzas.append(_stanza("The same driver, packaged by NVIDIA.", _NVIDIAS, "release o=NVIDIA", -1))
+    stanzas.append(_stanza(f"Branch {target.branch} and no other.", _DRIVER, f"version {target.branch}.*", _PRIORITY))
     return "\n".join(stanzas)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_conflicts import Conflict
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge import Purge
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import Conflict
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import StaleFile
 
 HEALTHY, INSTALL, REPAIR, STOPPED = "healthy", "install", "repair", "stopped"

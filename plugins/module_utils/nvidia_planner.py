@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import (
+    nvidia_conflicts,
     nvidia_gpus,
     nvidia_headers,
     nvidia_pin,
@@ -19,9 +20,11 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import (
     nvidia_stack,
     nvidia_stops,
 )
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_conflicts import Conflict
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts, kernel_flavour
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_gpus import Gpus
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_headers import Headers
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package_names import package_names
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import (
     HEALTHY,
     INSTALL,
@@ -30,12 +33,11 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan impo
     Plan,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge import companions, of
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import Conflict
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import stale_sources
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import (
+    AUTO,
     Target,
     Wish,
-    package_names,
     target,
 )
 
@@ -43,29 +45,25 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target im
 def make(facts: NodeFacts, wish: Wish) -> Plan:
     """The plan for this node."""
     gpus = nvidia_gpus.read(facts.gpus)
-    wanted = target(wish, facts.distribution, gpus.open_flavour(wish.flavour))
     stack = nvidia_stack.on_disk(facts.packages)
-    conflicts = _conflicts(facts, wish, gpus)
+    wanted = _target(facts, wish, gpus)
+    conflicts = nvidia_conflicts.find(facts, wish, gpus)
     if not stack and not conflicts:
         return _replacement(facts, wish, gpus, wanted, INSTALL, [])
     if not conflicts and wish.replace_healthy:
-        conflicts = nvidia_stack.differs(stack, wanted)
+        conflicts = nvidia_conflicts.differs(stack, wanted)
     if conflicts:
         return _replacement(facts, wish, gpus, wanted, REPAIR, conflicts)
     return _kept(facts, wish, gpus, wanted)
 
 
-def _conflicts(facts: NodeFacts, wish: Wish, gpus: Gpus) -> list[Conflict]:
-    stack = nvidia_stack.on_disk(facts.packages)
-    return [
-        *nvidia_stack.runfile_driver(facts),
-        *nvidia_stack.mixed(stack),
-        *nvidia_stack.broken(stack),
-        *nvidia_stack.incomplete_libcuda(facts, stack),
-        *nvidia_stack.without_module(facts, stack),
-        *nvidia_stack.too_old(facts, stack, wish),
-        *nvidia_stack.unfit_for_gpus(facts, stack, gpus),
-    ]
+def _target(facts: NodeFacts, wish: Wish, gpus: Gpus) -> Target:
+    """Left to us, open modules of the wanted branch that are there already stay open, if the GPUs allow it."""
+    wanted = target(wish, facts.distribution, gpus.open_flavour(wish.flavour))
+    there = nvidia_stack.is_open(nvidia_stack.on_disk(facts.packages), wanted.vendor, wanted.branch)
+    if wish.flavour == AUTO and there and not gpus.need_proprietary:
+        return target(wish, facts.distribution, True)
+    return wanted
 
 
 def _kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
@@ -76,7 +74,7 @@ def _kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
     plan.warnings += [
         f"{conflict.what} is sound and stays, although {wanted} is asked for. Set nvidia_driver_replace_healthy to "
         "true to replace it."
-        for conflict in nvidia_stack.differs(stack, wanted)
+        for conflict in nvidia_conflicts.differs(stack, wanted)
     ]
     if not gpus.generations:
         plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
@@ -87,7 +85,7 @@ def _kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
             Conflict(f"no NVIDIA module for the kernel {kernel}", "it would run without its GPU") for kernel in lacking
         ]
         plan.dkms_autoinstall = lacking
-        _add_headers(plan, nvidia_headers.needed(facts))
+        plan.headers = nvidia_headers.of_kernels(facts, lacking)
     elif lacking:
         plan.warnings.append(
             f"No NVIDIA module is there for the kernel {', '.join(lacking)}. These packages do not build one: install "
@@ -103,7 +101,7 @@ def _replacement(
 ) -> Plan:
     """For a node without a driver, and for one whose driver cannot stay."""
     plan = Plan(state, str(wanted), conflicts)
-    plan.purge = of(facts, wanted, conflicts)
+    plan.purge = of(facts, wanted)
     gone = {entry.name.partition(":")[0] for entry in plan.purge}
     plan.dpkg_repair = any(package.broken and package.name not in gone for package in facts.dpkg)
     names = package_names(wanted, facts.distribution, kernel_flavour(facts.kernels), facts.policy)
@@ -138,7 +136,7 @@ def _stale_dkms(facts: NodeFacts) -> list[str]:
     owned = {
         package.upstream_version
         for package in nvidia_stack.on_disk(facts.packages)
-        if nvidia_stack.builds_modules(package)
+        if nvidia_stack.builds_modules(package) and package.package.state == "i"
     }
     trees = (f"{entry.module}/{entry.version}" for entry in facts.dkms if entry.version not in owned)
     return list(dict.fromkeys(trees))

@@ -21,7 +21,6 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package i
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import (
     LIBCUDA_PACKAGE,
-    Conflict,
     flavour_is_open,
     of_target,
 )
@@ -42,7 +41,7 @@ class Purge:
     why: str
 
 
-def of(facts: NodeFacts, target: Target, conflicts: Iterable[Conflict]) -> list[Purge]:
+def of(facts: NodeFacts, target: Target) -> list[Purge]:
     """In the order of their names."""
     libcuda_gone = facts.libcuda.path is None
     found = ((package, _why(package, target, libcuda_gone)) for package in facts.packages)

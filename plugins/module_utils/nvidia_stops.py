@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import older
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import older
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package_names import in_branch
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import (
     SUPPORTED,
     Target,
     Wish,
-    in_branch,
 )
 
 _BOOT_FREE_BYTES = 300 * 10**6

@@ -41,7 +41,8 @@ options:
   flavour:
     description:
       - Which kernel modules.
-      - V(auto) takes the open ones where a GPU needs them (Grace Hopper, Blackwell), else the proprietary ones.
+      - V(auto) takes the open ones where a GPU needs them (Grace Hopper, Blackwell) or where they are there already in
+        this branch, else the proprietary ones.
     type: str
     choices: [auto, proprietary, open]
     default: auto

@@ -253,6 +253,8 @@ def old_source(bare) -> Iterator[tuple[str, str]]:
     bare.check_output(
         "mkdir -p /srv/repository"
         f" && gpg --no-default-keyring --keyring {keyring} --armor --export > /srv/repository/gpg"
+        # The old source is a name only: apt must not be made to read it.
+        " && touch /var/lib/apt/lists"
         " && systemd-run --unit=repository python3 -m http.server 8901 --bind 127.0.0.1 --directory /srv/repository"
     )
     keys = bare.check_output("gpg --show-keys --with-colons /srv/repository/gpg")

@@ -34,6 +34,7 @@ SQUATTER = 'LISTEN 0 5 0.0.0.0:8000 0.0.0.0:* users:(("nginx",pid=7,fd=3))'
 COMMANDS = {
     "ss": f"echo '{SQUATTER}'",
     "docker": "exit 1",
+    "systemctl": "echo ActiveState=inactive; echo MainPID=0",
     "df": "echo 'Avail Filesystem File'; echo '900000000000 /dev/sda1 /'; exit 1",
 }
 
@@ -89,6 +90,7 @@ def test_all_reasons_are_told_in_one_run(tmp_path: Path) -> None:
         gpunode_profile_overrides={"tool_calls": {"parser_plugin": "mine.py"}, "model": {"gated": True}},
         vllm_hf_token="hf_x",
         gpunode_listen_adress="0.0.0.0",
+        verify_timer=True,
     )
     expected = [
         "This node runs Debian 11.9.",
@@ -104,6 +106,7 @@ def test_all_reasons_are_told_in_one_run(tmp_path: Path) -> None:
         "must not be reachable from outside",
         "Port 8000 of this node is in use already, by nginx (pid 7)",
         "This node has 2.0 GiB of memory",
+        "verify_timer is true, but verify_textfile_dir is empty",
     ]
     expected.append("sets gpunode_listen_adress, which no role reads. Probably meant: gpunode_listen_address")
     assert [reason for reason in expected if reason not in told] == []

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils import nvidia_collateral
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import NVIDIA
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_pin import preferences
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import REPAIR, Plan
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Distribution, Target, Wish
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_node import FakeNode
 
 from tests.bench.nvidia.relations import Package, vendor
@@ -25,6 +27,7 @@ from tests.unit.resolver.fixture_apt import FixtureApt
 pytestmark = pytest.mark.skipif(shutil.which("apt-get") is None, reason="no apt-get: neither Debian nor Ubuntu")
 
 KERNEL = "6.8.0-45-generic"
+UBUNTU = Distribution("ubuntu", "24.04", "amd64")
 WISH = Wish(minimum_version="580.65.06")
 CANONICAL = vendor("canonical", KERNEL).packages
 UBUNTU_550 = [package for package in CANONICAL if "550" in package.version or package.name in ("dkms", "libc6")]
@@ -196,6 +199,13 @@ def test_ubuntus_driver_is_not_offered_beside_nvidias(tmp_path: Path) -> None:
     assert plan.pin is not None
     assert node.apt.simulate("install", "nvidia-driver-550")[0]
     node.apt.write_preferences(plan.pin["content"])
+    _fails(node, "nvidia-driver-550")
+
+
+def test_not_even_in_the_same_branch(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    node.apt.add_repository("restricted", "Ubuntu", CANONICAL)
+    node.apt.write_preferences(preferences(Target(NVIDIA, "550", False, False, True), UBUNTU))
     _fails(node, "nvidia-driver-550")
 
 

@@ -66,6 +66,13 @@ def test_gone_headers_ask_for_a_newer_kernel(node: FakeNode) -> None:
     assert node.plan().empty
 
 
+def test_with_a_newer_kernel_the_headers_are_brought_up_too(node: FakeNode) -> None:
+    del node.offered[EXACT]
+    node.packages[META] = ("ii", "6.8.0-40.40")
+    node.offered["linux-image-generic"] = [("6.8.0-99.99", "Ubuntu")]
+    assert node.plan().headers == ["linux-image-generic", META]
+
+
 def test_headers_that_are_nowhere_are_a_stop(node: FakeNode) -> None:
     del node.offered[EXACT]
     plan = node.plan()

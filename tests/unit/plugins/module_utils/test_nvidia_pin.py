@@ -39,7 +39,7 @@ def _matches(stanza: dict[str, str], name: str) -> bool:
     ],
 )
 def test_the_driver_is_held_to_its_branch(name: str) -> None:
-    stanza = _stanzas("nvidia", DEBIAN)[0]
+    stanza = _stanzas("nvidia", DEBIAN)[-1]
     assert (stanza["Pin"], stanza["Pin-Priority"]) == ("version 595.*", "1001")
     assert _matches(stanza, name)
 
@@ -90,6 +90,6 @@ def test_on_debian_nothing_of_debian_is_kept_away() -> None:
 
 
 def test_nvidias_driver_is_kept_away_from_the_distributions() -> None:
-    (_own, block) = _stanzas("ubuntu", UBUNTU)
+    (block, _own) = _stanzas("ubuntu", UBUNTU)
     assert block["Pin"] == "release o=NVIDIA"
     assert _matches(block, "libnvidia-compute") and _matches(block, "cuda-drivers")

@@ -145,6 +145,15 @@ def test_half_installed_leftovers_go(node: FakeNode, state: str) -> None:
     assert node.plan().empty
 
 
+def test_the_same_branch_of_another_vendor_goes(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "595")
+    node.packages["nvidia-dkms-595"] = ("iF", "595.58.03-0ubuntu0.24.04.1")
+    plan = node.plan()
+    assert {"libnvidia-compute-595", "nvidia-driver-595", "nvidia-dkms-595"} <= _purged(plan)
+    node.apply(plan)
+    assert node.plan().empty
+
+
 def test_an_interrupted_install_of_the_wanted_driver_goes_on(node: FakeNode) -> None:
     node.install_stack("nvidia", "595", state="iU")
     node.libcuda, node.modules = None, {}
@@ -216,6 +225,32 @@ def test_the_next_kernel_lacks_its_module(node: FakeNode) -> None:
     assert plan.dkms_autoinstall == ["6.8.0-51-generic"]
 
 
+def test_headers_that_apt_does_not_have_do_not_stop_a_driver_that_works(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595")
+    node.kernels.append("6.8.0-51-generic")
+    node.offered = {}
+    plan = node.plan()
+    assert (plan.state, plan.stops, plan.headers) == (REPAIR, [], [])
+    assert plan.dkms_autoinstall == ["6.8.0-51-generic"]
+
+
+def test_a_package_without_dkms_in_its_name_builds_nothing(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "580")
+    for name in ("nvidia-dkms-580", "nvidia-driver-580"):
+        del node.packages[name]
+    node.packages["nvidia-headless-no-dkms-580"] = ("ii", "580.142-0ubuntu0.24.04.1")
+    node.modules = {}
+    assert node.plan().conflicts[0].what == "driver packages without a kernel module"
+
+
+def test_packages_of_nobody_known_in_another_branch_are_a_mix_too(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595")
+    node.packages["libnvidia-extra"] = ("ii", "595.91.07")
+    assert node.plan().empty
+    node.packages["libnvidia-extra"] = ("ii", "610.57.04")
+    assert "an unknown packager" in node.plan().conflicts[0].what
+
+
 def test_signed_modules_that_lack_the_next_kernel_are_a_warning(node: FakeNode) -> None:
     node.install_stack("ubuntu", "580")
     for name in ("nvidia-dkms-580", "nvidia-kernel-source-580", "nvidia-driver-580"):
@@ -236,6 +271,29 @@ def test_proprietary_modules_on_a_gpu_that_needs_open_ones(node: FakeNode) -> No
     assert _purged(plan) == {"cuda-drivers", "nvidia-dkms"}
     node.apply(plan)
     assert node.plan().empty
+
+
+def test_left_to_us_open_modules_that_are_there_stay(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595", open=True)
+    for wish in (Wish(), Wish(replace_healthy=True), Wish(flavour="open", replace_healthy=True)):
+        plan = node.plan(wish)
+        assert (plan.empty, plan.warnings) == (True, [])
+    plan = node.plan(Wish(flavour="proprietary", replace_healthy=True))
+    assert plan.conflicts[0].what == "branch 595 packaged by NVIDIA (open kernel modules)"
+    assert _purged(plan) == {"nvidia-open", "nvidia-dkms-open"}
+    node.apply(plan)
+    assert node.plan(Wish(flavour="proprietary", replace_healthy=True)).empty
+
+
+def test_an_interrupted_install_of_open_modules_stays_open(node: FakeNode) -> None:
+    node.install_stack("nvidia", "595", state="iU", open=True)
+    plan = node.plan()
+    assert (plan.install, plan.purge) == (["nvidia-open"], [])
+
+
+def test_open_modules_of_another_branch_decide_nothing(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "550", open=True)
+    assert node.plan(CUDA_13).install == ["cuda-drivers"]
 
 
 def test_a_branch_that_has_dropped_the_gpu(node: FakeNode) -> None:
@@ -287,6 +345,13 @@ def test_trees_in_dkms_that_no_package_looks_after(node: FakeNode) -> None:
     assert plan.dkms_remove == ["nvidia/550.54.15"]  # nvidia-dkms-535 takes its own with it
     node.apply(plan)
     assert node.plan(CUDA_13).empty
+
+
+def test_a_half_installed_package_does_not_look_after_its_tree(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "535")
+    node.packages["nvidia-dkms-535"] = ("iHR", "535.288.01-0ubuntu0.24.04.1")
+    node.dkms = ["nvidia/535.288.01: added"]
+    assert node.plan().dkms_remove == ["nvidia/535.288.01"]
 
 
 def test_a_runfile_goes_by_its_own_uninstaller(node: FakeNode) -> None:

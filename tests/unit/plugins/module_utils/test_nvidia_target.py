@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils.apt_policy import Policy
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package_names import package_names
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import (
     Distribution,
     Target,
     Wish,
-    package_names,
     read_distribution,
     target,
 )

@@ -157,7 +157,8 @@ def test_the_profile_gives_bytes_and_floor(check: Run) -> None:
 def test_a_measurement_that_is_none(check: Run, faults: dict[str, Any], said: str) -> None:
     result = check(faults, minimum_tokens_per_second=0.001)
     assert result["verdict"] == "inconclusive" and not result.get("failed")
-    assert said in first_cause(result), result["causes"]
+    # Not only the first: where this machine is busy, the stream may come in bursts besides.
+    assert any(said in " ".join(cause.values()) for cause in result["causes"]), result["causes"]
 
 
 def test_a_busy_server_is_not_loaded_further(generate: Generate, run_module: Run) -> None:
