@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.node_kernels import headers_package
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import Plan
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,14 @@ class Headers:
     reboot_first: list[str] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def add_to(self, plan: Plan) -> None:
+        """Make them part of a plan."""
+        plan.headers = self.packages
+        plan.kernel_upgrade = self.kernel_upgrade
+        plan.reboot_first = self.reboot_first
+        plan.stops += self.stops
+        plan.warnings += self.warnings
 
 
 def needed(facts: NodeFacts) -> Headers:
@@ -58,6 +67,8 @@ def needed(facts: NodeFacts) -> Headers:
         )
         both = [name for name in (image, meta) if name and _available(name, facts)]
         return Headers(both, kernel_upgrade=True, reboot_first=[reason], warnings=warnings)
+    if not facts.apt_lists_fresh:
+        return Headers([exact, *metas], warnings=[*warnings, _lists_are_old(exact)])
     return Headers(stops=[_nowhere(exact, running)], warnings=warnings)
 
 
@@ -68,6 +79,11 @@ def of_kernels(facts: NodeFacts, kernels: Iterable[str]) -> list[str]:
     if meta and not _installed(meta, facts):
         wanted.append(meta)
     return [name for name in wanted if _available(name, facts)]
+
+
+def obtainable(kernel: str, facts: NodeFacts) -> bool:
+    """Whether DKMS can build for a kernel: its headers are there, or apt has them."""
+    return kernel in facts.kernels.headers_installed or _available(headers_package(kernel), facts)
 
 
 def _available(name: str, facts: NodeFacts) -> bool:
@@ -89,6 +105,13 @@ def _no_meta(running: str) -> str:
     return (
         f"No meta package brings headers for kernels like {running}. A later kernel will boot without NVIDIA's module "
         "unless its headers are installed by hand."
+    )
+
+
+def _lists_are_old(exact: str) -> str:
+    return (
+        f"apt's package lists are more than an hour old and do not have {exact}, the headers of the running kernel. "
+        "Whether they are to be had shows once the lists are read again (apt-get update)."
     )
 
 
