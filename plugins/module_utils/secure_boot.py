@@ -50,5 +50,5 @@ def _certificate(root: Path, distribution: str) -> str | None:
     settings = [read_text(path) or "" for pattern in _DKMS_SETTINGS for path in sorted(root.glob(pattern))]
     chosen = [found["path"] for text in settings for found in _CERTIFICATE.finditer(text)]
     usual = [_OF_SHIM, _OF_DKMS] if distribution == "ubuntu" else [_OF_DKMS]
-    places = [*reversed(chosen), *usual]  # a later file wins
-    return next((path for path in places if (root / path.lstrip("/")).exists()), None)
+    places = chosen[-1:] or usual  # a later file wins
+    return next((path for path in places if (root / path.lstrip("/")).is_file()), None)

@@ -80,6 +80,23 @@ def test_headers_that_are_nowhere_are_a_stop(node: FakeNode) -> None:
     assert RUNNING in plan.stops[0]
 
 
+def test_old_lists_of_apt_prove_nothing(node: FakeNode) -> None:
+    del node.offered[EXACT]
+    node.apt_lists_age_seconds = 7200
+    plan = node.plan()
+    assert (plan.stops, EXACT in plan.headers) == ([], True)
+    assert "apt-get update" in plan.warnings[0]
+    node.apt_lists_age_seconds = 0
+    assert node.plan().state == STOPPED
+
+
+def test_old_lists_are_still_believed_where_they_have_it(node: FakeNode) -> None:
+    del node.offered[EXACT]
+    node.offered["linux-image-generic"] = [("6.8.0-99.99", "Ubuntu")]
+    node.apt_lists_age_seconds = 7200
+    assert node.plan().kernel_upgrade
+
+
 def test_where_the_lists_of_apt_were_never_read_nothing_is_missing(node: FakeNode) -> None:
     node.offered, node.apt_lists = {}, False
     headers = nvidia_headers.needed(node.facts())
