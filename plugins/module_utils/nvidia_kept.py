@@ -28,7 +28,9 @@ def kept(facts: NodeFacts, gpus: Gpus, wanted: Target, conflicts: Sequence[Confl
     :param conflicts: what would be reason enough to replace it, if it did not work.
     """
     stack = nvidia_stack.on_disk(facts.packages)
-    plan = Plan(HEALTHY, str(wanted), reboot_reasons=nvidia_reboot.reasons(facts))
+    plan = Plan(HEALTHY, str(wanted))
+    # What works is worth no interruption.
+    (plan.warnings if facts.cuda_works else plan.reboot_reasons).extend(nvidia_reboot.reasons(facts))
     plan.warnings += [text for text in (nvidia_reboot.unrelated_request(facts),) if text]
     unfinished = nvidia_conflicts.unfinished(stack)
     endured = [conflict for conflict in conflicts if conflict not in unfinished]

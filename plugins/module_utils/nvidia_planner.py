@@ -87,6 +87,8 @@ def _replacement(
         nvidia_headers.needed(facts).add_to(plan)
     plan.hold_changes = _held(facts, plan)
     plan.reboot_reasons = [*plan.reboot_first, *nvidia_reboot.reasons(facts, replaced_by=f"branch {wanted.branch}")]
+    if wanted.uses_dkms and plan.reboot_reasons and not plan.reboot_first and not plan.stops:
+        plan.stops += [text for text in (nvidia_headers.no_way_back(facts),) if text]
     plan.warnings += gpus.assumptions
     plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
     plan.stops += nvidia_stops.find(facts, wish, wanted, names, plan.hold_changes)

@@ -92,6 +92,15 @@ def test_and_where_it_is_too_old(node: FakeNode, past: Callable[[FakeNode], None
     assert any("610.43.02" in conflict.why for conflict in plan.conflicts)
 
 
+def test_what_works_is_not_rebooted(node: FakeNode) -> None:
+    version = node.install_stack("nvidia", "595")
+    node.modules, node.loaded = {node.running: (version, "NVIDIA")}, (version, True)
+    plan = node.plan()
+    assert (plan.empty, "open kernel module" in plan.warnings[0]) == (True, True)
+    node.cuda_init = 999
+    assert "open kernel module" in node.plan().reboot_reasons[0]
+
+
 def test_cuda_is_not_started_where_that_would_load_the_module(node: FakeNode) -> None:
     node.install_stack("nvidia", "595")
     assert node.facts().cuda is None
