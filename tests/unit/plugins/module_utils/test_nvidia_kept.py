@@ -208,6 +208,8 @@ def test_of_two_kernels_that_lack_it_the_one_that_it_can_be_built_for(node: Fake
     del node.packages[f"linux-headers-{node.running}"], node.offered[f"linux-headers-{node.running}"]
     plan = node.plan()
     assert (plan.state, plan.dkms_autoinstall) == (REPAIR, [NEWER])
+    assert [conflict.what for conflict in plan.conflicts] == [f"no NVIDIA module for the kernel {NEWER}"]
+    assert node.running in plan.warnings[-1]
     node.apply(plan)
     plan = node.plan()
     assert (plan.state, plan.changes, len(plan.reboot_reasons)) == (HEALTHY, False, 1)
