@@ -246,7 +246,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, str]] = {
     "reasoning parameters refused for a model that reasons": (
         "T19-reasoning",
         {"spoil": refused_when(lambda request: "chat_template_kwargs" in request, "not supported")},
-        {"profile": {"vllm": {"arguments": {"reasoning-parser": "qwen3"}}}},
+        {"profile": {"tool_calls": {"reasoning_parser": "qwen3"}}},
         "ParametersRefused",
         "enable_thinking: HTTP 400: not supported | The server refuses parameters",
     ),
