@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PARSER ?= qwen_tools
 PAIRS ?= 20000
+TIMES ?= 20
 JOBS ?= 1
 VENV := .venv
 READY := $(VENV)/.ready
@@ -82,9 +83,14 @@ e2e-broken: $(READY) ## Servers that are started wrong or die: verify.yml refuse
 	@$(BENCH) prepare
 	pytest tests/e2e -m starts_server
 
-molecule: $(READY) ## The whole play on a systemd node: check, converge, idempotence, verify
+molecule: $(READY) ## The play on systemd nodes, virgin and with leftovers of drivers: check, converge, idempotence, verify
 	@$(BENCH) prepare --with-collection
 	molecule test
+	molecule test --scenario-name node
+
+interrupt-node: $(READY) ## Kill the play at 20 random moments on a node with leftovers and run it again (TIMES=20 SEED=…)
+	@$(BENCH) prepare
+	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) $(if $(SEED),--seed $(SEED))
 
 chat-templates: $(READY) ## Hold the chat templates against the models' own, in old and new transformers
 	@$(VENV)/bin/python -m tests.contract.chat_templates

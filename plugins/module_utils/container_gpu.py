@@ -26,7 +26,7 @@ _COMPAT = re.compile(r"/(?:cuda-)?compat[/-]")
 # https://github.com/NVIDIA/nvidia-container-toolkit: only the old hook enforces it, so that it is read here.
 _REQUIRED = re.compile(r"cuda\s*>=\s*(\d+)\.(\d+)")
 
-REFRESH_CDI = "systemctl restart nvidia-cdi-refresh.service, then make the container anew"
+REFRESH_CDI = "run systemctl restart nvidia-cdi-refresh.service and make the container anew"
 _LOST_DEVICES = Cause(
     "",
     "systemd has applied the container's device rules again and does not know the GPU, because the old hook of the "
@@ -131,7 +131,7 @@ def _no_libcuda(cuda: CudaAnswer, when: str) -> Cause:
         f"{LIBRARY} cannot be loaded in the container{when}: {cuda.load_error}",
         "The container was started without the driver's libraries: the runtime nvidia or the CDI specification does "
         "not know them.",
-        f"Look whether the node has the library (ldconfig -p | grep {LIBRARY}); if so {REFRESH_CDI}. Without CDI the "
+        f"Look whether the node has the library (ldconfig -p | grep {LIBRARY}); if so, {REFRESH_CDI}. Without CDI the "
         "container needs the runtime nvidia and NVIDIA_VISIBLE_DEVICES.",
         CERTAIN,
     )
@@ -172,7 +172,7 @@ def _no_nvml(answer: ContainerAnswer, when: str) -> Cause | None:
     return Cause(
         symptom,
         "The management library (libnvidia-ml.so.1) or nvidia-smi is not in the container, or does not fit the driver.",
-        f"NVIDIA_DRIVER_CAPABILITIES has to hold utility; with CDI {REFRESH_CDI}.",
+        f"NVIDIA_DRIVER_CAPABILITIES has to hold utility; with CDI, {REFRESH_CDI}.",
         LIKELY,
     )
 

@@ -18,6 +18,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package i
     older,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import (
+    COMPANION,
     builds_modules,
     is_open,
     of_target,
@@ -58,7 +59,7 @@ def find(facts: NodeFacts, wish: Wish, gpus: Gpus) -> list[Conflict]:
 def _mixed(stack: list[DriverPackage]) -> list[Conflict]:
     """Packages of more than one vendor or branch."""
     core = [package for package in stack if not _REMNANT.match(package.name)]
-    vendors = {package.vendor for package in core} - {UNKNOWN}
+    vendors = {package.vendor for package in core if not COMPANION.match(package.name)} - {UNKNOWN}
     if len(vendors) < 2 and len({package.branch for package in core}) < 2:
         return []
     kinds = sorted({(package.vendor, package.branch or "?") for package in core})

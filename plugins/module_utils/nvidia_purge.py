@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,16 +19,12 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package i
     DriverPackage,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import (
+    COMPANION,
     LIBCUDA_PACKAGE,
     flavour_is_open,
     of_target,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Target
-
-# Needed by machines with NVSwitch, and of the driver's exact version: they come back in the new branch.
-_COMPANION = re.compile(
-    r"^(?P<name>nvidia-fabricmanager|nvidia-imex|libnvidia-nscq|libnvsdm|cuda-drivers-fabricmanager)(-\d{3})?$"
-)
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ def of(facts: NodeFacts, target: Target) -> list[Purge]:
 def companions(facts: NodeFacts, target: Target, purged: Iterable[Purge]) -> list[str]:
     """The names under which purged companions of the driver come back."""
     there = {package.name for package in facts.packages if package.package.on_disk}
-    matches = (_COMPANION.match(entry.name) for entry in purged if entry.name in there)
+    matches = (COMPANION.match(entry.name) for entry in purged if entry.name in there)
     suffix = f"-{target.branch}" if target.vendor == UBUNTU or int(target.branch) < 590 else ""
     return sorted({match["name"] + suffix for match in matches if match})
 

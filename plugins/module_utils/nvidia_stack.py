@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import STACK, DriverPackage
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import STACK, UBUNTU, DriverPackage
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Target
 
 _OPEN = re.compile(
@@ -23,6 +23,12 @@ _PROPRIETARY = re.compile(
 )
 # The packages that bring libcuda.so.1.
 LIBCUDA_PACKAGE = re.compile(r"^(libnvidia-compute.*|libcuda1|libnvidia(-tesla)?(-\d+)?-cuda1)$")
+# Needed by machines with NVSwitch, and of the driver's exact version, whoever has packaged them.
+COMPANION = re.compile(
+    r"^(?P<name>nvidia-fabricmanager|nvidia-imex|libnvidia-nscq|libnvsdm|cuda-drivers-fabricmanager)(-\d{3})?$"
+)
+# Ubuntu has each branch twice; those for servers are the ones that we take.
+_SERVER = re.compile(r".*?-\d{3}-server\b")
 _DKMS_PACKAGE = re.compile(r"(?<!no)-dkms\b")
 
 
@@ -33,11 +39,13 @@ def on_disk(packages: Iterable[DriverPackage]) -> list[DriverPackage]:
 
 def of_target(package: DriverPackage, target: Target) -> bool:
     """Whether it is a part of the wanted driver: its vendor, its branch, its flavour."""
-    return (
-        package.vendor == target.vendor
-        and package.branch == target.branch
-        and flavour_is_open(package.name) in (None, target.open_flavour)
-    )
+    if package.branch != target.branch:
+        return False
+    if COMPANION.match(package.name):
+        return True
+    if target.vendor == UBUNTU and not _SERVER.match(package.name):
+        return False
+    return package.vendor == target.vendor and flavour_is_open(package.name) in (None, target.open_flavour)
 
 
 def flavour_is_open(name: str) -> bool | None:

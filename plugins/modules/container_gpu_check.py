@@ -185,6 +185,7 @@ class Container:
                 text=True,
                 errors="replace",
                 timeout=self.module.params["timeout"],
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return None, "", ""

@@ -27,7 +27,7 @@ _LIBCUDA = "/usr/lib/x86_64-linux-gnu/libcuda.so"
 _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 NEWEST = {
     "nvidia": {"550": "550.163.01", "580": "580.178.04", "595": "595.91.07", "610": "610.57.04"},
-    "ubuntu": {"535": "535.288.01", "550": "550.163.01", "580": "580.142", "595": "595.58.03"},
+    "ubuntu": {"535": "535.288.01", "550": "550.163.01", "580": "580.142", "595": "595.58.03", "610": "610.43.02"},
     "debian": {"535": "535.261.03", "550": "550.163.01"},
 }
 _REVISIONS = {
@@ -86,15 +86,18 @@ class FakeNode:
             self.offered.setdefault(name, [("6.8.0-45.45", "Ubuntu")])
 
     def install_stack(self, vendor: str, branch: str, *, state: str = "ii", open: bool = False) -> str:
-        """The packages of a whole driver, its module and libcuda.so.1; returns its version."""
-        upstream = NEWEST[vendor][branch]
+        """The packages of a whole driver, its module and libcuda.so.1; returns its version.
+
+        :param branch: with ``-server`` behind it for those of Ubuntu's.
+        """
+        upstream = NEWEST[vendor][branch.removesuffix("-server")]
         revision = _REVISIONS[vendor, self.distribution]
         names = {"ubuntu": UBUNTU_STACK, "nvidia": NVIDIA_STACK, "debian": DEBIAN_STACK}[vendor]
         for name in names:
             full = name.format(b=branch, v=upstream)
             if open:
                 full = {"cuda-drivers": "nvidia-open", "nvidia-dkms": "nvidia-dkms-open"}.get(full, full)
-                full = re.sub(r"^(nvidia-(?:driver|dkms|kernel-source)-\d+)$", r"\1-open", full)
+                full = re.sub(r"^(nvidia-(?:driver|dkms|kernel-source)-\d+(?:-server)?)$", r"\1-open", full)
             self.packages[full] = (state, upstream + revision)
         owner = {"ubuntu": f"libnvidia-compute-{branch}", "nvidia": "libnvidia-compute", "debian": "libcuda1"}[vendor]
         self.libcuda = (upstream, owner)
@@ -150,7 +153,7 @@ class FakeNode:
         wanted = re.fullmatch(r"branch (\d+) packaged by (\w+) \((\w+) kernel modules\)", plan.target)
         assert wanted
         branch, vendor, is_open = wanted[1], wanted[2].lower(), wanted[3] == "open"
-        self.install_stack(vendor, branch, open=is_open)
+        self.install_stack(vendor, f"{branch}-server" if vendor == "ubuntu" else branch, open=is_open)
         version = self.libcuda[0] + _REVISIONS[vendor, self.distribution] if self.libcuda else ""
         for name in plan.install:
             self.packages[name] = ("ii", version)

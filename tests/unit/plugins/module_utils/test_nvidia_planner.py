@@ -328,6 +328,24 @@ def test_companions_of_nvswitch_come_back_in_the_new_branch(node: FakeNode) -> N
     assert plan.install == ["cuda-drivers", "nvidia-fabricmanager"]
 
 
+def test_companions_of_the_branch_are_no_mix_whoever_has_packaged_them(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "550")
+    node.packages["nvidia-fabricmanager-550"] = ("ii", "550.163.01-1")
+    assert node.plan().empty
+
+
+def test_of_ubuntus_two_kinds_the_one_for_servers(node: FakeNode) -> None:
+    wish = Wish(source="distribution", branch="580", replace_healthy=True)
+    for name in ("linux-modules-nvidia-580-server-generic", "nvidia-driver-580-server"):
+        node.offered[name] = [("580.142-0ubuntu0.24.04.1", "Ubuntu")]
+    node.install_stack("ubuntu", "580")
+    plan = node.plan(wish)
+    assert {"libnvidia-compute-580", "nvidia-firmware-580-580.142"} <= _purged(plan)
+    node.apply(plan)
+    assert "libnvidia-compute-580-server" in node.packages
+    assert node.plan(wish).empty
+
+
 def test_helpers_stay_unless_the_distributions_packages_come(node: FakeNode) -> None:
     node.install_stack("nvidia", "595")
     node.packages["nvidia-settings"] = ("ii", "510.47.03-0ubuntu4")

@@ -85,6 +85,7 @@ def nodes(draw: st.DrawFn) -> FakeNode:
     trees = ["nvidia/550.54.15: added", "nvidia/535.1, 6.8.0-45-generic, x86_64: built", "nvidia-current/535.1: added"]
     node.dkms = draw(st.lists(st.sampled_from(trees), max_size=2))
     node.uninstaller = draw(st.booleans()) and draw(st.booleans())
+    node.apt_lists = draw(st.booleans())
     node.loaded = draw(st.sampled_from([None, ("550.163.01", False), ("595.91.07", True)]))
     node.other_driver = draw(st.sampled_from([None, None, "nouveau"]))
     node.reboot_required = draw(st.sampled_from([None, "libc6", "linux-image-generic"]))
