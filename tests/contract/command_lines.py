@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import serving
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
-from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ServingRelease
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import STREAMS_WHOLE, ServingRelease
 
 from tests.bench.console import BenchError
 from tests.profiles import reading
@@ -70,6 +70,7 @@ def check(release: Release) -> dict[str, Category]:
         "profiles": _category(commands),
         "templates": _category(_flat(answer["templates"])),
         "calls": _category(_flat(answer["calls"])),
+        "streams": _category(_unexpected(answer["streams"], release)),
         "options": options.check(release, answer["options"]),
     }
 
@@ -83,6 +84,16 @@ def _broken(line: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "an unknown tool parser": {**line, "tool_parser": "hermess"},
         "an unknown reasoning parser": {**line, "reasoning_parser": "hermes"},
         "an unknown architecture": {**line, "architecture": "HermesForCausalLM"},
+    }
+
+
+def _unexpected(problems: dict[str, str | None], release: Release) -> dict[str, str | None]:
+    """Where a parser's streaming is not what STREAMS_WHOLE says of this release, one way or the other."""
+    serving_release = ServingRelease.named(release.name)
+    return {
+        parser: problem if serving_release.streams_whole(parser) else None if problem else "streams whole calls here"
+        for parser, problem in problems.items()
+        if parser in STREAMS_WHOLE
     }
 
 

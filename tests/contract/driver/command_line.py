@@ -39,6 +39,7 @@ def main() -> None:
         "options": sorted(name[2:] for name in _parser()._option_string_actions if name.startswith("--")),
         "problems": {name: _problem(**line) for name, line in job["commands"].items()},
         "calls": {parser: calls.problems(_tool_parsers(), parser) for parser in job["tool_parsers"]},
+        "streams": {parser: calls.stream_problem(parser) for parser in job["tool_parsers"]},
         "templates": {name: templates.problems(**template) for name, template in job["templates"].items()},
     }
     with _ANSWER:
