@@ -231,3 +231,39 @@ def test_the_container_toolkit_is_installable_beside_the_pin(tmp_path: Path) -> 
     node.apt.write_preferences(plan.pin["content"])
     installed, _removed = node.apt.simulate("install", "nvidia-container-toolkit")
     assert installed.keys() <= _names(list(TOOLKIT))
+
+
+def _cuda(node: Node, needs: str) -> None:
+    """The metapackage of ``apt install cuda``."""
+    fields = {"Package": "cuda", "Version": "13.0.2-1", "Architecture": "amd64", "Depends": needs}
+    node.apt.installed["cuda"] = Package(fields, (), "13.0.2")
+
+
+def test_nvidias_own_packages_are_exchanged_and_what_depends_on_them_stays(node: Node) -> None:
+    """The whole of 580 comes to 595 in place, also the parts that the new metapackage does not ask for."""
+    offered = vendor("nvidia-ubuntu", KERNEL).packages
+    of_580 = [package for package in offered if package.version.startswith("580.") or package.name == "dkms"]
+    node.apt.install(of_580, "cuda-drivers", "libnvidia-encode")
+    _cuda(node, "cuda-drivers (>= 580.65.06)")
+    plan = node.plan(Wish(replace_healthy=True))
+    assert (plan.state, plan.purge, plan.stops) == (REPAIR, [], [])
+    before = {name for name, package in node.apt.installed.items() if package.version.startswith("580.")}
+    installed, removed = node.carry_out(plan)
+    assert not removed
+    assert before <= installed.keys() and _of_branch(installed, "595")
+
+
+def test_those_of_ubuntu_are_not_and_that_is_told(node: Node) -> None:
+    node.apt.install(UBUNTU_550, "nvidia-driver-550")
+    _cuda(node, "libnvidia-compute-550")
+    node.planner.answers["apt-get"] = node.apt.ask
+    assert any("cuda" in stop and "apt-get remove" in stop for stop in node.plan().stops)
+
+
+def test_apt_simulates_the_purge_of_every_state_that_a_leftover_may_have(node: Node) -> None:
+    node.apt.install(UBUNTU_550, "nvidia-driver-550")
+    node.apt.states = {"nvidia-driver-550": "rc", "libnvidia-compute-550": "hi"}
+    node.planner.answers["apt-get"] = node.apt.ask
+    plan = node.plan(Wish(minimum_version="580.65.06", change_held=True))
+    assert {"nvidia-driver-550", "libnvidia-compute-550"} <= {entry.name for entry in plan.purge}
+    assert (plan.stops, plan.warnings) == ([], [])
