@@ -33,7 +33,10 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan impo
     Plan,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge import companions, of
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import stale_sources
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import (
+    retired_sources,
+    rival_sources,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import (
     AUTO,
     Target,
@@ -70,6 +73,7 @@ def _kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
     """For a sound driver; it may still lack its module for a kernel."""
     stack = nvidia_stack.on_disk(facts.packages)
     plan = Plan(HEALTHY, str(wanted), reboot_reasons=nvidia_reboot.reasons(facts))
+    plan.remove_files = retired_sources(facts)
     plan.warnings += [text for text in (nvidia_reboot.unrelated_request(facts),) if text]
     plan.warnings += [
         f"{conflict.what} is sound and stays, although {wanted} is asked for. Set nvidia_driver_replace_healthy to "
@@ -108,7 +112,8 @@ def _replacement(
     plan.install = [*names, *companions(facts, wanted, plan.purge)]
     plan.candidates = {name: f"{wanted.branch}.*" for name in plan.install if not name.startswith("linux-")}
     plan.pin = {"path": nvidia_pin.PATH, "content": nvidia_pin.preferences(wanted, facts.distribution)}
-    plan.remove_files = stale_sources(facts, wish)
+    rivals = rival_sources(facts, wish)
+    plan.remove_files = [*rivals.superseded, *retired_sources(facts)]
     plan.runfile_uninstall = facts.runfile.uninstaller is not None and wish.remove_runfile
     plan.dkms_remove = _stale_dkms(facts)
     if wanted.uses_dkms:
@@ -118,6 +123,7 @@ def _replacement(
     plan.warnings += gpus.assumptions
     plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
     plan.stops += nvidia_stops.find(facts, wish, wanted, names, plan.hold_changes)
+    plan.stops += rivals.reasons
     if plan.stops:
         plan.state = STOPPED
     return plan
