@@ -15,8 +15,8 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target im
 
 OURS = "/etc/apt/sources.list.d/toolserve-gpunode-nvidia.sources"
 _CUDA_REPOSITORY = re.compile(r"/compute/cuda/repos/(?P<folder>[a-z]+\d+)/")
-# What libnvidia-container/stable/deb has replaced, and what CUDA's own repositories have, with a key that was withdrawn in
-# 2022 (https://developer.nvidia.com/blog/updating-the-cuda-linux-gpg-repository-key/).
+# What libnvidia-container/stable/deb has replaced, and one whose key NVIDIA withdrew in 2022
+# (https://developer.nvidia.com/blog/updating-the-cuda-linux-gpg-repository-key/).
 _RETIRED = re.compile(
     r"//nvidia\.github\.io/(nvidia-docker|nvidia-container-runtime)/"
     r"|//nvidia\.github\.io/libnvidia-container/(stable|experimental)/(?!deb/)"
