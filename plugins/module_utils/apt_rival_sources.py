@@ -62,7 +62,7 @@ def second_source(addresses: Sequence[str]) -> Callable[[str], str]:
 
     def why(uri: str) -> str:
         if any(_bare(uri) == address or _bare(uri).startswith(f"{address}/") for address in wanted):
-            return "another source of the same repository; apt refuses two that name different keys"
+            return "another source of the same packages; apt refuses two of one repository with different keys"
         return ""
 
     return why
