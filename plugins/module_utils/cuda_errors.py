@@ -86,5 +86,9 @@ def advice(code: int, *, module_loaded: bool) -> tuple[str, str]:
         return nvml_errors.advice(nvml_errors.DRIVER_NOT_LOADED)
     if code == NO_DEVICE:
         means, fix = nvml_errors.advice(nvml_errors.GPU_NOT_FOUND)
-        return f"{means} Or CUDA_VISIBLE_DEVICES hides it.", fix
+        return (
+            f"{means} Or it is in MIG mode and has no instance, which CUDA needs; or CUDA_VISIBLE_DEVICES hides it.",
+            "See whether MIG is on and nvidia-smi -L shows an instance (nvidia-smi mig -cgi PROFILE -C makes one). "
+            f"Else: {fix}",
+        )
     return _ADVICE.get(code, _UNUSUAL)

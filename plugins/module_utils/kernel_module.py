@@ -13,11 +13,15 @@ from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import pci_gpus
 from ansible_collections.toolserve.gpunode.plugins.module_utils.command import Ask
+from ansible_collections.toolserve.gpunode.plugins.module_utils.node_files import read_text
 
 # Debian's own packages name the file nvidia-current.ko.
 _NAMES = ("nvidia", "nvidia-current")
 _PROPRIETARY_LICENSE = "NVIDIA"
 _OTHER_DRIVERS = ("nouveau", "nova_core")
+_CAP_SYS_MODULE = 16  # linux/capability.h
+_ALL_USERS = ["0", "0", "4294967295"]  # user namespaces of containers know fewer
+_BOUNDING_SET = "CapBnd:"
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,18 @@ def read(root: Path, kernels: Iterable[str], ask: Ask) -> KernelModule:
     on_disk = {kernel: module for kernel in kernels if (module := _on_disk(kernel, ask))}
     other = next((name for name in _OTHER_DRIVERS if (root / "sys/module" / name).exists()), None)
     return KernelModule(loaded.get("kernel_module_version"), loaded.get("open_kernel_module"), on_disk, other)
+
+
+def loadable(root: Path) -> bool:
+    """Whether modules can be loaded here at all; a container without CAP_SYS_MODULE has those of its host.
+
+    Told by the capabilities that the processes of this system can ever have, not by those of the user.
+    """
+    status = (read_text(root / "proc/self/status") or "").splitlines()
+    bounds = [line.removeprefix(_BOUNDING_SET).strip() for line in status if line.startswith(_BOUNDING_SET)]
+    users = read_text(root / "proc/self/uid_map")
+    allowed = not bounds or bool(int(bounds[0], 16) >> _CAP_SYS_MODULE & 1)
+    return allowed and (users is None or users.split() == _ALL_USERS)
 
 
 def _on_disk(kernel: str, ask: Ask) -> DiskModule | None:

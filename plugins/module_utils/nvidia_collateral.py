@@ -26,13 +26,32 @@ def add(plan: Plan, facts: NodeFacts, ask: Ask) -> None:
     named = {entry.name.partition(":")[0] for entry in plan.purge}
     if not named:
         return
-    dragged = _removed_with([entry.name for entry in plan.purge], ask) - named
+    removed = _removed_with([entry.name for entry in plan.purge], ask)
+    if not named <= removed:
+        _not_simulated(plan, facts)
+        return
+    dragged = removed - named
     packages = [package for package in facts.dpkg if package.name in dragged]
     plan.purge += [_purge(package) for package in packages if kind(package)]
     foreign = [package.name for package in packages if not kind(package)]
     if foreign:
         plan.stops.append(_stop(foreign))
         plan.state = STOPPED
+
+
+def _not_simulated(plan: Plan, facts: NodeFacts) -> None:
+    """apt simulates nothing while dpkg has unfinished work, which the role finishes before it asks again."""
+    seen = "apt cannot simulate the removal of the driver packages that are in the way"
+    if any(package.broken for package in facts.dpkg):
+        plan.warnings.append(
+            f"{seen} before dpkg has finished what it has begun. What else they would take along shows after that."
+        )
+        return
+    plan.stops.append(
+        f"{seen}, so that nobody knows what else would go with them. Ask it why (apt-get --simulate --fix-broken purge "
+        f"{plan.purge[0].name}; apt-get check), and correct that."
+    )
+    plan.state = STOPPED
 
 
 def _removed_with(names: Iterable[str], ask: Ask) -> set[str]:

@@ -48,18 +48,18 @@ def find(facts: NodeFacts, wish: Wish, gpus: Gpus) -> list[Conflict]:
     return [
         *_runfile_driver(facts),
         *_mixed(stack),
-        *_broken(stack),
+        *unfinished(stack),
         *_incomplete_libcuda(facts, stack),
         *_without_module(facts, stack),
-        *_too_old(facts, stack, wish),
+        *too_old(facts, stack, wish),
         *_unfit_for_gpus(facts, stack, gpus),
     ]
 
 
 def _mixed(stack: list[DriverPackage]) -> list[Conflict]:
     """Packages of more than one vendor or branch."""
-    core = [package for package in stack if not _REMNANT.match(package.name)]
-    vendors = {package.vendor for package in core if not COMPANION.match(package.name)} - {UNKNOWN}
+    core = [package for package in stack if not _REMNANT.match(package.name) and not COMPANION.match(package.name)]
+    vendors = {package.vendor for package in core} - {UNKNOWN}
     if len(vendors) < 2 and len({package.branch for package in core}) < 2:
         return []
     kinds = sorted({(package.vendor, package.branch or "?") for package in core})
@@ -72,7 +72,7 @@ def _mixed(stack: list[DriverPackage]) -> list[Conflict]:
     ]
 
 
-def _broken(stack: list[DriverPackage]) -> list[Conflict]:
+def unfinished(stack: list[DriverPackage]) -> list[Conflict]:
     """Packages that dpkg has not finished with."""
     names = [f"{package.name} ({package.package.abbreviation})" for package in stack if package.package.broken]
     if not names:
@@ -124,7 +124,7 @@ def _runfile_driver(facts: NodeFacts) -> list[Conflict]:
     ]
 
 
-def _too_old(facts: NodeFacts, stack: list[DriverPackage], wish: Wish) -> list[Conflict]:
+def too_old(facts: NodeFacts, stack: list[DriverPackage], wish: Wish) -> list[Conflict]:
     """Below the version that the served image needs."""
     version = facts.libcuda.version or next((package.upstream_version for package in stack), None)
     if not wish.minimum_version or not version or not older(version, wish.minimum_version):

@@ -52,8 +52,13 @@ def in_branch(version: str | None, branch: str) -> bool:
     return (version or "").split(":")[-1].startswith(f"{branch}.")
 
 
+def offered(name: str, branch: str, policy: Mapping[str, Policy]) -> bool:
+    """Whether apt has a package in a driver branch."""
+    return any(in_branch(version, branch) for version in policy.get(name, Policy()).versions)
+
+
 def _offered(names: Sequence[str], branch: str, policy: Mapping[str, Policy]) -> bool:
-    return all(any(in_branch(version, branch) for version in policy.get(name, Policy()).versions) for name in names)
+    return all(offered(name, branch, policy) for name in names)
 
 
 def _nvidia_for_debian(wanted: Target) -> list[str]:

@@ -15,6 +15,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import (
     nvidia_conflicts,
     nvidia_gpus,
     nvidia_headers,
+    nvidia_kept,
     nvidia_pin,
     nvidia_reboot,
     nvidia_stack,
@@ -23,16 +24,14 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import (
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_conflicts import Conflict
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts, kernel_flavour
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_gpus import Gpus
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_headers import Headers
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package_names import package_names
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import (
-    HEALTHY,
     INSTALL,
     REPAIR,
     STOPPED,
     Plan,
 )
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge import companions, of
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge import companions, exchanged, of
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import (
     retired_sources,
     rival_sources,
@@ -50,14 +49,18 @@ def make(facts: NodeFacts, wish: Wish) -> Plan:
     gpus = nvidia_gpus.read(facts.gpus)
     stack = nvidia_stack.on_disk(facts.packages)
     wanted = _target(facts, wish, gpus)
+    if not facts.modules_loadable:
+        return nvidia_kept.in_container(facts, wish, gpus, wanted)
     conflicts = nvidia_conflicts.find(facts, wish, gpus)
+    if facts.cuda_works and not wish.replace_healthy and not nvidia_conflicts.too_old(facts, stack, wish):
+        return nvidia_kept.kept(facts, gpus, wanted, conflicts)
     if not stack and not conflicts:
         return _replacement(facts, wish, gpus, wanted, INSTALL, [])
     if not conflicts and wish.replace_healthy:
         conflicts = nvidia_conflicts.differs(stack, wanted)
     if conflicts:
         return _replacement(facts, wish, gpus, wanted, REPAIR, conflicts)
-    return _kept(facts, wish, gpus, wanted)
+    return nvidia_kept.kept(facts, gpus, wanted)
 
 
 def _target(facts: NodeFacts, wish: Wish, gpus: Gpus) -> Target:
@@ -69,47 +72,15 @@ def _target(facts: NodeFacts, wish: Wish, gpus: Gpus) -> Target:
     return wanted
 
 
-def _kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
-    """For a sound driver; it may still lack its module for a kernel."""
-    stack = nvidia_stack.on_disk(facts.packages)
-    plan = Plan(HEALTHY, str(wanted), reboot_reasons=nvidia_reboot.reasons(facts))
-    plan.remove_files = retired_sources(facts)
-    plan.warnings += [text for text in (nvidia_reboot.unrelated_request(facts),) if text]
-    plan.warnings += [
-        f"{conflict.what} is sound and stays, although {wanted} is asked for. Set nvidia_driver_replace_healthy to "
-        "true to replace it."
-        for conflict in nvidia_conflicts.differs(stack, wanted)
-    ]
-    if not gpus.generations:
-        plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
-    lacking = nvidia_stack.kernels_without_module(facts)
-    if lacking and any(nvidia_stack.builds_modules(package) for package in stack):
-        plan.state = REPAIR
-        plan.conflicts = [
-            Conflict(f"no NVIDIA module for the kernel {kernel}", "it would run without its GPU") for kernel in lacking
-        ]
-        plan.dkms_autoinstall = lacking
-        plan.headers = nvidia_headers.of_kernels(facts, lacking)
-    elif lacking:
-        plan.warnings.append(
-            f"No NVIDIA module is there for the kernel {', '.join(lacking)}. These packages do not build one: install "
-            "the linux-modules-nvidia package of that kernel."
-        )
-    if plan.stops:
-        plan.state = STOPPED
-    return plan
-
-
 def _replacement(
     facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target, state: str, conflicts: list[Conflict]
 ) -> Plan:
     """For a node without a driver, and for one whose driver cannot stay."""
     plan = Plan(state, str(wanted), conflicts)
     plan.purge = of(facts, wanted)
-    gone = {entry.name.partition(":")[0] for entry in plan.purge}
-    plan.dpkg_repair = any(package.broken and package.name not in gone for package in facts.dpkg)
+    plan.dpkg_repair = _worth_finishing(facts, plan)
     names = package_names(wanted, facts.distribution, kernel_flavour(facts.kernels), facts.policy)
-    plan.install = [*names, *companions(facts, wanted, plan.purge)]
+    plan.install = list(dict.fromkeys([*names, *companions(facts, wanted, plan.purge), *exchanged(facts, wanted)]))
     plan.candidates = {name: f"{wanted.branch}.*" for name in plan.install if not name.startswith("linux-")}
     plan.pin = {"path": nvidia_pin.PATH, "content": nvidia_pin.preferences(wanted, facts.distribution)}
     rivals = rival_sources(facts, wish)
@@ -117,9 +88,11 @@ def _replacement(
     plan.runfile_uninstall = facts.runfile.uninstaller is not None and wish.remove_runfile
     plan.dkms_remove = _stale_dkms(facts)
     if wanted.uses_dkms:
-        _add_headers(plan, nvidia_headers.needed(facts))
+        nvidia_headers.needed(facts).add_to(plan)
     plan.hold_changes = _held(facts, plan)
     plan.reboot_reasons = [*plan.reboot_first, *nvidia_reboot.reasons(facts, replaced_by=f"branch {wanted.branch}")]
+    if wanted.uses_dkms and plan.reboot_reasons and not plan.reboot_first and not plan.stops:
+        plan.stops += [text for text in (nvidia_headers.no_way_back(facts),) if text]
     plan.warnings += gpus.assumptions
     plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
     plan.stops += nvidia_stops.find(facts, wish, wanted, names, plan.hold_changes)
@@ -129,12 +102,12 @@ def _replacement(
     return plan
 
 
-def _add_headers(plan: Plan, headers: Headers) -> None:
-    plan.headers = headers.packages
-    plan.kernel_upgrade = headers.kernel_upgrade
-    plan.reboot_first = headers.reboot_first
-    plan.stops += headers.stops
-    plan.warnings += headers.warnings
+def _worth_finishing(facts: NodeFacts, plan: Plan) -> bool:
+    """Whether dpkg has begun with what stays, or with nothing but what a finished driver would keep."""
+    gone = {entry.name.partition(":")[0] for entry in plan.purge}
+    unfinished = nvidia_conflicts.unfinished(nvidia_stack.on_disk(facts.packages))
+    only = bool(unfinished) and plan.conflicts == unfinished
+    return only or any(package.broken and package.name not in gone for package in facts.dpkg)
 
 
 def _stale_dkms(facts: NodeFacts) -> list[str]:

@@ -14,10 +14,12 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package i
     HELPER,
     NVIDIA,
     PINNING,
+    STACK,
     UBUNTU,
     VENDOR_NAMES,
     DriverPackage,
 )
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package_names import offered
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stack import (
     COMPANION,
     LIBCUDA_PACKAGE,
@@ -39,8 +41,12 @@ class Purge:
 def of(facts: NodeFacts, target: Target) -> list[Purge]:
     """In the order of their names."""
     libcuda_gone = facts.libcuda.path is None
-    found = ((package, _why(package, target, libcuda_gone)) for package in facts.packages)
+    stay = {*exchanged(facts, target)}
     native = facts.distribution.architecture
+    found = (
+        (package, "" if _spec(package, native) in stay else _why(package, target, libcuda_gone))
+        for package in facts.packages
+    )
     return sorted(
         (Purge(_spec(package, native), package.version, why) for package, why in found if why), key=lambda p: p.name
     )
@@ -52,6 +58,25 @@ def companions(facts: NodeFacts, target: Target, purged: Iterable[Purge]) -> lis
     matches = (COMPANION.match(entry.name) for entry in purged if entry.name in there)
     suffix = f"-{target.branch}" if target.vendor == UBUNTU or int(target.branch) < 590 else ""
     return sorted({match["name"] + suffix for match in matches if match})
+
+
+def exchanged(facts: NodeFacts, target: Target) -> list[str]:
+    """Packages of the wanted vendor's other branches that have the same name in the wanted one.
+
+    apt brings them up or down in place, so that what depends on them, such as the metapackage cuda, can stay.
+    """
+    native = facts.distribution.architecture
+    return sorted(
+        package.name
+        for package in facts.packages
+        if package.kind == STACK
+        and (package.vendor, package.package.state) == (target.vendor, "i")
+        and package.branch != target.branch
+        and not package.package.reinstallation_required
+        and flavour_is_open(package.name) in (None, target.open_flavour)
+        and _spec(package, native) == package.name
+        and offered(package.name, target.branch, facts.policy)
+    )
 
 
 def _why(package: DriverPackage, target: Target, libcuda_gone: bool) -> str:

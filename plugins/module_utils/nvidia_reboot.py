@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
 
-_RELATED = ("nvidia", "libnvidia", "linux-")
+# Of a new kernel, the one that boots next tells; the headers come for it.
+_RELATED = ("nvidia", "libnvidia")
 
 
 def reasons(facts: NodeFacts, replaced_by: str = "") -> list[str]:
@@ -31,7 +32,7 @@ def unrelated_request(facts: NodeFacts) -> str:
     """What to tell where the node wants a reboot, but not for the driver."""
     if facts.reboot_required is None or _requested(facts):
         return ""
-    packages = ", ".join(facts.reboot_required)
+    packages = ", ".join(dict.fromkeys(facts.reboot_required)) or "what it does not name"
     return f"The node asks for a reboot because of {packages}. The driver does not need it."
 
 
@@ -85,8 +86,9 @@ def _kernel_without_module(facts: NodeFacts) -> str:
 
 
 def _requested(facts: NodeFacts) -> str:
-    packages = facts.reboot_required
-    if packages is None or (packages and not any(name.startswith(_RELATED) for name in packages)):
+    """A request of the driver's own packages; it is settled where library and loaded module are in step."""
+    packages = facts.reboot_required or ()
+    loaded = facts.module.loaded_version
+    if not any(name.startswith(_RELATED) for name in packages) or (loaded and loaded == facts.libcuda.version):
         return ""
-    listed = ", ".join(dict.fromkeys(packages)) or "no package is named"
-    return f"The node asks for a reboot in /run/reboot-required ({listed})."
+    return f"The node asks for a reboot in /run/reboot-required ({', '.join(dict.fromkeys(packages))})."

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import older
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package_names import in_branch
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import STOPPED, Plan
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import (
     SUPPORTED,
     Target,
@@ -26,12 +27,22 @@ def find(facts: NodeFacts, wish: Wish, target: Target, names: Sequence[str], hel
         _distribution(facts),
         _branch_too_old(wish, target),
         _not_offered(facts, wish, target, names),
-        _secure_boot(facts, target),
+        _secure_boot(facts, wish, target),
+        _unknown_owner(facts),
         _runfile(facts, wish),
         _held(wish, held),
         _boot_is_full(facts),
     )
     return [reason for reason in found if reason]
+
+
+def add_locked(plan: Plan, holder: int, seconds: int) -> None:
+    """Stop a plan that was made while another process was changing packages."""
+    plan.stops.append(
+        f"Another process (PID {holder or 'unknown, in another container'}) has been changing packages for more than "
+        f"{seconds} seconds, so that what was seen of the driver may be half of it. Wait for it, and run this again."
+    )
+    plan.state = STOPPED
 
 
 def _distribution(facts: NodeFacts) -> str:
@@ -54,7 +65,7 @@ def _branch_too_old(wish: Wish, target: Target) -> str:
 
 def _not_offered(facts: NodeFacts, wish: Wish, target: Target, names: Sequence[str]) -> str:
     """The distribution's packages must be known already; NVIDIA's become known with its repository."""
-    if wish.source != "distribution" or not facts.apt_lists:
+    if wish.source != "distribution" or not facts.apt_lists or not facts.apt_lists_fresh:
         return ""
     missing = [
         name
@@ -73,13 +84,37 @@ def _not_offered(facts: NodeFacts, wish: Wish, target: Target, names: Sequence[s
     )
 
 
-def _secure_boot(facts: NodeFacts, target: Target) -> str:
-    if not facts.secure_boot or not target.uses_dkms:
+def _secure_boot(facts: NodeFacts, wish: Wish, target: Target) -> str:
+    if not facts.secure_boot or not target.uses_dkms or wish.accept_secure_boot:
+        return ""
+    if facts.secure_boot_key_enrolled or _takes_modules_of_dkms(facts):
         return ""
     return (
-        "Secure Boot is on. The kernel refuses modules that DKMS builds until their key is enrolled at the console "
-        "of the machine during a boot. Turn Secure Boot off in the firmware, or, on Ubuntu, set nvidia_driver_source "
-        "to distribution: its modules are signed."
+        "Secure Boot is on, and the firmware does not know the key that DKMS signs modules with: the kernel refuses "
+        "them. Enrol the key (mokutil --import, then at the console of the machine during a boot), turn Secure Boot "
+        "off in the firmware, or, on Ubuntu, set nvidia_driver_source to distribution: its modules are signed. Where "
+        "the kernel takes them all the same, set nvidia_driver_accept_secure_boot to true."
+    )
+
+
+def _takes_modules_of_dkms(facts: NodeFacts) -> bool:
+    """Whether the module that is loaded now was built, and so signed, by DKMS."""
+    return any(
+        (module.kernel, module.version, module.status)
+        == (facts.kernels.running, facts.module.loaded_version, "installed")
+        for module in facts.dkms
+    )
+
+
+def _unknown_owner(facts: NodeFacts) -> str:
+    package = facts.libcuda.package
+    if package is None or package in {known.name for known in facts.packages}:
+        return ""
+    return (
+        f"libcuda.so.1 {facts.libcuda.version or ''} belongs to the package {package}, which is none of the packages "
+        "of NVIDIA's, Ubuntu's or Debian's driver that are known here; the guest driver of a vGPU is one such. Another "
+        f"driver beside it would break both. If it may go, remove it yourself (apt-get purge {package}), else bring it "
+        "up to date the way it came."
     )
 
 

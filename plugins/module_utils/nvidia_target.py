@@ -59,6 +59,7 @@ class Wish:
     replace_healthy: bool = False
     remove_runfile: bool = False
     change_held: bool = False
+    accept_secure_boot: bool = False
     repository_url: str = ""
 
 

@@ -15,6 +15,8 @@ description:
     Boot, traces of NVIDIA's C(.run) file, and whether a reboot is outstanding.
   - Makes a plan from it for the driver that the options ask for. The plan says what to purge and why, what to pin and
     to install, which kernel headers, why to reboot, and what stands in the way.
+  - A driver with which CUDA works and that is not older than O(minimum_version) is not replaced, whoever installed it
+    and however, unless O(replace_healthy=true). What would speak against it is told as a warning.
   - A driver that is sound is left alone, whatever its branch. Sound means that all its packages are of one vendor and
     one branch and fully installed, that libcuda.so.1 is there and of the version of the kernel module, that it drives
     the GPUs of the machine, and that it is not older than O(minimum_version).
@@ -56,7 +58,7 @@ options:
     type: str
     default: ""
   replace_healthy:
-    description: Plan to replace a sound driver too, if it is not the one asked for.
+    description: Plan to replace a driver that is sound or that works too, if it is not the one asked for.
     type: bool
     default: false
   remove_runfile:
@@ -67,14 +69,29 @@ options:
     description: Consent to changing packages that are on hold.
     type: bool
     default: false
+  accept_secure_boot:
+    description:
+      - Statement that the kernel takes modules that DKMS builds here although Secure Boot is on.
+      - Not needed where a module that DKMS has built is loaded, or where its key is enrolled.
+    type: bool
+    default: false
   repository_url:
     description:
       - NVIDIA's repository, if it is a mirror. Other files that name it are planned to be put aside.
     type: str
     default: ""
+  lock_timeout:
+    description:
+      - How many seconds to wait for a process that holds a lock of dpkg, such as unattended-upgrades, before the node
+        is looked at again. Waited for only where there is something to do.
+    type: int
+    default: 600
 notes:
   - Needs Python 3.10 or later on the target, and nothing else. Run it as root (C(become)).
-  - It does not refresh apt's package lists. Where they were never read, what apt has is taken for granted.
+  - It does not refresh apt's package lists. Where they were never read, what apt has is taken for granted; what lists
+    of more than an hour ago lack is no reason to stop.
+  - Where a kernel module of NVIDIA's is loaded and C(libcuda.so.1) is there, it starts CUDA to see whether that works,
+    as M(toolserve.gpunode.cuda_check) does.
 seealso:
   - module: toolserve.gpunode.gpu_info
   - name: NVIDIA Driver Installation Guide
@@ -238,6 +255,16 @@ facts:
           description: The package that it belongs to; V(null) if dpkg knows none.
           type: str
           returned: always
+    modules_loadable:
+      description: Whether kernel modules can be loaded; V(false) in a container that has those of its host.
+      type: bool
+      returned: always
+    cuda:
+      description:
+        - Whether CUDA works, with the return values of M(toolserve.gpunode.cuda_check); V(null) where it was not
+          started, because there is no C(libcuda.so.1) or no kernel module is loaded.
+      type: dict
+      returned: always
     gpus:
       description:
         - NVIDIA's GPUs on the PCI bus with V(pci_address), V(pci_id) and the V(kernel_driver) that holds each.
@@ -250,6 +277,11 @@ facts:
       returned: always
     secure_boot:
       description: Whether Secure Boot is on; V(null) where it cannot be read.
+      type: bool
+      returned: always
+    secure_boot_key_enrolled:
+      description:
+        - Whether the key that DKMS signs modules with is enrolled; V(null) unless Secure Boot is on.
       type: bool
       returned: always
     runfile:
@@ -394,20 +426,43 @@ plan:
 """
 
 import re
+import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.toolserve.gpunode.plugins.module_utils import (
+    dpkg_lock,
     nvidia_collateral,
     nvidia_facts,
     nvidia_plan_text,
     nvidia_planner,
+    nvidia_stops,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.command import ask
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import Plan
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
 
+_ROOT = Path("/")
+_LOCK_POLL_SECONDS = 5
 _BRANCH = re.compile(r"\d{3}")
 _VERSION = re.compile(r"\d{3}(\.\d+)+")
+
+
+def _settled(wish: Wish, seconds: int) -> tuple[NodeFacts, Plan]:
+    """What is seen while another process changes packages is only half of it: wait for that, and look again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        facts = nvidia_facts.look(wish, _ROOT, ask)
+        plan = nvidia_planner.make(facts, wish)
+        nvidia_collateral.add(plan, facts, ask)
+        holder = dpkg_lock.holder(_ROOT)
+        if holder is None or not plan.changes:
+            return facts, plan
+        if time.monotonic() >= deadline:
+            nvidia_stops.add_locked(plan, holder, seconds)
+            return facts, plan
+        time.sleep(_LOCK_POLL_SECONDS)
 
 
 def main() -> None:
@@ -421,18 +476,18 @@ def main() -> None:
             "replace_healthy": {"type": "bool", "default": False},
             "remove_runfile": {"type": "bool", "default": False},
             "change_held": {"type": "bool", "default": False},
+            "accept_secure_boot": {"type": "bool", "default": False},
             "repository_url": {"type": "str", "default": ""},
+            "lock_timeout": {"type": "int", "default": 600},
         },
         supports_check_mode=True,
     )
-    wish = Wish(**module.params)
+    wish = Wish(**{name: value for name, value in module.params.items() if name != "lock_timeout"})
     if not _BRANCH.fullmatch(wish.branch):
         module.fail_json(msg=f"branch is {wish.branch!r}. A driver branch has three digits, such as 595.")
     if wish.minimum_version and not _VERSION.fullmatch(wish.minimum_version):
         module.fail_json(msg=f"minimum_version is {wish.minimum_version!r}. A driver version looks like 580.65.06.")
-    facts = nvidia_facts.look(wish, Path("/"), ask)
-    plan = nvidia_planner.make(facts, wish)
-    nvidia_collateral.add(plan, facts, ask)
+    facts, plan = _settled(wish, module.params["lock_timeout"])
     module.exit_json(
         changed=False, facts=facts.as_dict(), plan={**plan.as_dict(), "text": nvidia_plan_text.lines(plan)}
     )

@@ -4,19 +4,27 @@
 
 """A node as the planner sees it: files in a folder, and commands that answer from a model of dpkg, apt and DKMS.
 
-``apply`` carries a plan out on that model, as the role would on a node.
+``apply`` carries a plan out on that model, as the role would on a node: DKMS builds only for kernels whose headers are
+there, Secure Boot keeps out what is not signed, and apt takes along what depends on a package that goes.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils import nvidia_facts, nvidia_planner
+from ansible_collections.toolserve.gpunode.plugins.module_utils import (
+    nvidia_collateral,
+    nvidia_facts,
+    nvidia_planner,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.command import Ask
+from ansible_collections.toolserve.gpunode.plugins.module_utils.cuda_probe import CudaAnswer
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import Plan
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
@@ -63,16 +71,23 @@ class FakeNode:
     packages: dict[str, tuple[str, str]] = field(default_factory=dict)  # name[:architecture] -> state, version
     holds: set[str] = field(default_factory=set)
     offered: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # name -> version, origin
+    dependents: dict[str, str] = field(default_factory=dict)  # name -> the name that it cannot be without
     apt_lists: bool = True
+    apt_lists_age_seconds: float = 0
     running: str = "6.8.0-45-generic"
     kernels: list[str] = field(default_factory=lambda: ["6.8.0-45-generic"])
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)  # kernel -> version, licence
     loaded: tuple[str, bool] | None = None
     other_driver: str | None = None
-    libcuda: tuple[str, str | None] | None = None  # version, owner
+    libcuda: tuple[str, str | None] | None = None  # version, owner; gone where its owner is not installed
+    cuda_init: int | None = None  # what cuInit returns where that does not follow from the versions
+    capabilities: int = (1 << 41) - 1
+    users: str = "0 0 4294967295"
     dkms: list[str] = field(default_factory=list)
     gpus: tuple[str, ...] = (SFF_ADA,)
     secure_boot: bool | None = None
+    mok_enrolled: bool = False
+    files: dict[str, str] = field(default_factory=dict)
     uninstaller: bool = False
     sources: dict[str, str] = field(default_factory=dict)
     reboot_required: str | None = None
@@ -85,10 +100,13 @@ class FakeNode:
         for name in ("linux-headers-" + self.running, meta.replace("image", "headers")):
             self.offered.setdefault(name, [("6.8.0-45.45", "Ubuntu")])
 
-    def install_stack(self, vendor: str, branch: str, *, state: str = "ii", open: bool = False) -> str:
+    def install_stack(
+        self, vendor: str, branch: str, *, state: str = "ii", open: bool = False, built_for: Sequence[str] | None = None
+    ) -> str:
         """The packages of a whole driver, its module and libcuda.so.1; returns its version.
 
         :param branch: with ``-server`` behind it for those of Ubuntu's.
+        :param built_for: kernels that get the module; by default all, and the running one its headers.
         """
         upstream = NEWEST[vendor][branch.removesuffix("-server")]
         revision = _REVISIONS[vendor, self.distribution]
@@ -101,9 +119,10 @@ class FakeNode:
             self.packages[full] = (state, upstream + revision)
         owner = {"ubuntu": f"libnvidia-compute-{branch}", "nvidia": "libnvidia-compute", "debian": "libcuda1"}[vendor]
         self.libcuda = (upstream, owner)
-        self.packages.setdefault(f"linux-headers-{self.running}", ("ii", "6.8.0-45.45"))
-        self.packages.setdefault(self._meta_headers(), ("ii", "6.8.0-45.45"))
-        for kernel in self.kernels:
+        if built_for is None:
+            self.packages.setdefault(f"linux-headers-{self.running}", ("ii", "6.8.0-45.45"))
+            self.packages.setdefault(self._meta_headers(), ("ii", "6.8.0-45.45"))
+        for kernel in self.kernels if built_for is None else built_for:
             self.modules[kernel] = (upstream, "Dual MIT/GPL" if open else "NVIDIA")
         return upstream
 
@@ -111,11 +130,14 @@ class FakeNode:
         """What the planner reads of it."""
         shutil.rmtree(self.root, ignore_errors=True)
         self._write()
-        return nvidia_facts.look(wish or Wish(), self.root, self.answer)
+        return nvidia_facts.look(wish or Wish(), self.root, self.answer, self._start_cuda)
 
     def plan(self, wish: Wish | None = None) -> Plan:
         """The plan for it."""
-        return nvidia_planner.make(self.facts(wish), wish or Wish())
+        facts = self.facts(wish)
+        plan = nvidia_planner.make(facts, wish or Wish())
+        nvidia_collateral.add(plan, facts, self.answer)
+        return plan
 
     def apply(self, plan: Plan, *, reboot: bool = True) -> None:
         """Do what the plan says, in the order of the role."""
@@ -124,8 +146,12 @@ class FakeNode:
             self.uninstaller = False
             if self.libcuda and self.libcuda[1] is None:
                 self.libcuda = None
-        for entry in plan.purge:
-            self._purge(entry.name)
+        gone = {entry.name for entry in plan.purge}
+        assert not {
+            name for name, needed in self._installed_dependents().items() if needed in gone and name not in gone
+        }
+        for name in gone:
+            self._purge(name)
         if plan.dpkg_repair:
             self.packages = {name: (_repaired(state), version) for name, (state, version) in self.packages.items()}
         for tree in plan.dkms_remove:
@@ -137,28 +163,59 @@ class FakeNode:
             if name.startswith("linux-image-"):
                 self.kernels.append("6.8.0-99-generic")
                 self.packages["linux-headers-6.8.0-99-generic"] = ("ii", "6.8.0-99.99")
+        if self._builds_modules() and self.libcuda and not plan.install:
+            self._build(self.libcuda[0], "NVIDIA", list(self.kernels))
         if plan.reboot_first:
             self.running = max(self.kernels)
         if plan.install:
             self._install(plan)
-        for kernel in plan.dkms_autoinstall:
-            version = self.libcuda[0] if self.libcuda else ""
-            self.modules[kernel] = (version, "NVIDIA")
+        self._build(self.libcuda[0] if self.libcuda else "", "NVIDIA", plan.dkms_autoinstall)
         if reboot and plan.reboot_reasons:
             self.running, self.other_driver, self.reboot_required = max(self.kernels), None, None
             version, licence = self.modules[self.running]
-            self.loaded = (version, licence != "NVIDIA")
+            self.loaded = (version, licence != "NVIDIA") if self._kernel_takes(plan) else None
 
     def _install(self, plan: Plan) -> None:
         wanted = re.fullmatch(r"branch (\d+) packaged by (\w+) \((\w+) kernel modules\)", plan.target)
         assert wanted
         branch, vendor, is_open = wanted[1], wanted[2].lower(), wanted[3] == "open"
-        self.install_stack(vendor, f"{branch}-server" if vendor == "ubuntu" else branch, open=is_open)
+        self.install_stack(
+            vendor, f"{branch}-server" if vendor == "ubuntu" else branch, open=is_open, built_for=self._to_build(vendor)
+        )
         version = self.libcuda[0] + _REVISIONS[vendor, self.distribution] if self.libcuda else ""
         for name in plan.install:
             self.packages[name] = ("ii", version)
         self.dkms = [line for line in self.dkms if f"/{branch}." in line]
-        self.loaded = self.loaded or (version.split("-")[0], is_open)
+        if self.running in self.modules and self._kernel_takes(plan):
+            self.loaded = self.loaded or (version.split("-")[0], is_open)
+
+    def _to_build(self, vendor: str) -> list[str]:
+        """Ubuntu's signed modules need nothing built."""
+        return [kernel for kernel in self.kernels if vendor == "ubuntu" or self._on_disk(f"linux-headers-{kernel}")]
+
+    def _build(self, version: str, licence: str, kernels: Sequence[str]) -> None:
+        for kernel in kernels:
+            if self._on_disk(f"linux-headers-{kernel}"):
+                self.modules.setdefault(kernel, (version, licence))
+
+    def _builds_modules(self) -> bool:
+        return any("-dkms" in name and "no-dkms" not in name for name in self.packages if "nvidia" in name)
+
+    def _kernel_takes(self, plan: Plan) -> bool:
+        return not self.secure_boot or self.mok_enrolled or "Ubuntu" in plan.target
+
+    def _on_disk(self, name: str) -> bool:
+        return self.packages.get(name, ("un", ""))[0][1] not in "nc"
+
+    def _installed_dependents(self) -> dict[str, str]:
+        return {name: needed for name, needed in self.dependents.items() if self._on_disk(name)}
+
+    def _start_cuda(self, _seconds: float) -> CudaAnswer:
+        assert self.libcuda and self.loaded
+        result = self.cuda_init
+        if result is None:
+            result = 0 if self.libcuda[0] == self.loaded[0] else 803
+        return CudaAnswer(f"{_LIBCUDA}.{self.libcuda[0]}", result=result, device_count=len(self.gpus))
 
     def _purge(self, name: str) -> None:
         state, _version = self.packages.pop(name)
@@ -172,10 +229,15 @@ class FakeNode:
         return "linux-headers-generic" if self.distribution == "ubuntu" else "linux-headers-amd64"
 
     def _write(self) -> None:
+        if self.libcuda and self.libcuda[1] and not self._on_disk(self.libcuda[1]):
+            self.libcuda = None
         files = {
             "etc/os-release": f'ID={self.distribution}\nVERSION_ID="{self.release}"\n',
             **{f"boot/vmlinuz-{kernel}": "" for kernel in self.kernels},
             **{path.lstrip("/"): content for path, content in self.sources.items()},
+            "proc/self/status": f"Name:\tpython3\nCapBnd:\t{self.capabilities:016x}\n",
+            "proc/self/uid_map": f"{self.users}\n",
+            **self.files,
         }
         if self.apt_lists:
             files["var/lib/apt/lists/archive_Packages"] = ""
@@ -193,6 +255,9 @@ class FakeNode:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         (self.root / "boot").mkdir(exist_ok=True)
+        if self.apt_lists:
+            read = time.time() - self.apt_lists_age_seconds
+            os.utime(self.root / "var/lib/apt/lists", (read, read))
         if self.libcuda:
             (self.root / f"{_LIBCUDA.lstrip('/')}.1").symlink_to(f"libcuda.so.{self.libcuda[0]}")
         for number, gpu in enumerate(self.gpus):
@@ -227,6 +292,11 @@ class FakeNode:
                 return f"{self.libcuda[1]}:amd64: {arguments[1]}\n" if owned and self.libcuda else ""
             case "ldconfig":
                 return f"\tlibcuda.so.1 (libc6,x86-64) => {_LIBCUDA}.1\n" if self.libcuda else ""
+            case "mokutil":
+                assert arguments[0] == "--test-key"
+                return f"{arguments[1]} is {'already' if self.mok_enrolled else 'not'} enrolled\n"
+            case "apt-get":
+                return self._simulated_purge(arguments[arguments.index("purge") + 1 :])
             case "dkms":
                 return "".join(f"{line}\n" for line in self.dkms)
             case "modinfo":
@@ -235,6 +305,12 @@ class FakeNode:
             case "apt-cache":
                 return self._policy(arguments[1:])
         raise AssertionError(command)
+
+    def _simulated_purge(self, names: Sequence[str]) -> str:
+        gone = list(names)
+        for name, needed in self._installed_dependents().items():
+            gone += [name] if needed in gone and name not in gone else []
+        return "".join(f"Purg {name} [{self.packages[name][1]}]\n" for name in gone)
 
     def _policy(self, names: Sequence[str]) -> str:
         if not names:

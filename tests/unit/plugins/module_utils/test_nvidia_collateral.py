@@ -57,6 +57,35 @@ def test_a_package_of_others_is_a_reason_to_stop(tmp_path: Path, name: str) -> N
     assert name.replace("_", "-") not in {entry.name for entry in plan.purge}
 
 
+@pytest.mark.parametrize("printed", ["", "Reading package lists...\n", "Purg nvidia-utils-550 [1]\n"])
+def test_a_simulation_that_fails_is_a_reason_to_stop(tmp_path: Path, printed: str) -> None:
+    node = FakeNode(tmp_path / "node")
+    node.install_stack("ubuntu", "550")
+    node.answers["apt-get"] = lambda command: printed
+    plan = node.plan(CUDA_13)
+    assert plan.state == STOPPED
+    (stop,) = plan.stops
+    assert "apt-get --simulate" in stop
+
+
+def test_unless_dpkg_has_something_to_finish_first(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path / "node")
+    node.install_stack("ubuntu", "550")
+    node.packages["nvidia-dkms-550"] = ("iF", "550.163.01-0ubuntu0.24.04.1")
+    node.answers["apt-get"] = lambda command: ""
+    plan = node.plan(CUDA_13)
+    assert (plan.state, plan.stops) == (REPAIR, [])
+    assert "shows after that" in plan.warnings[-1]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_what_depends_on_the_driver_goes_only_where_it_is_there(tmp_path: Path, installed: bool) -> None:
+    node = FakeNode(tmp_path / "node", dependents={"nvtop": "libnvidia-compute-550"})
+    node.install_stack("ubuntu", "550")
+    node.packages["nvtop"] = ("ii" if installed else "rc", "3.0.2-1")
+    assert bool(node.plan(CUDA_13).stops) is installed
+
+
 def test_nothing_to_purge_nothing_to_ask(tmp_path: Path) -> None:
     node = FakeNode(tmp_path / "node")
     plan = node.plan()

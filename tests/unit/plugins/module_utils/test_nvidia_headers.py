@@ -55,6 +55,32 @@ def test_a_newer_kernel_helps_where_the_headers_of_the_running_one_are_gone(node
     assert headers.reboot_first and not headers.stops
 
 
+def test_a_newer_kernel_that_nothing_can_be_built_for_is_not_booted(node: FakeNode) -> None:
+    node.kernels.append(NEWER)
+    headers = nvidia_headers.needed(node.facts())
+    assert (headers.packages, headers.reboot_first) == ([EXACT, META], [])
+    assert NEWER in headers.warnings[0]
+    node.apply(node.plan())
+    assert (node.running, node.plan().changes) == (RUNNING, False)
+
+
+@pytest.mark.parametrize("other_driver", ["nouveau", None])
+def test_nor_where_the_driver_needs_a_boot(node: FakeNode, other_driver: str | None) -> None:
+    node.kernels.append(NEWER)
+    node.other_driver = other_driver
+    stops = node.plan().stops
+    assert bool(stops) is (other_driver is not None)
+    assert all(NEWER in stop for stop in stops)
+    node.apt_lists_age_seconds = 7200  # the role reads them again
+    assert node.plan().stops == []
+
+
+def test_but_a_still_newer_one_is(node: FakeNode) -> None:
+    node.kernels.append(NEWER)
+    node.offered["linux-image-generic"] = [("6.8.0-99.99", "Ubuntu")]
+    assert nvidia_headers.needed(node.facts()).kernel_upgrade
+
+
 def test_gone_headers_ask_for_a_newer_kernel(node: FakeNode) -> None:
     del node.offered[EXACT]
     node.offered["linux-image-generic"] = [("6.8.0-99.99", "Ubuntu")]
@@ -78,6 +104,23 @@ def test_headers_that_are_nowhere_are_a_stop(node: FakeNode) -> None:
     plan = node.plan()
     assert plan.state == STOPPED
     assert RUNNING in plan.stops[0]
+
+
+def test_old_lists_of_apt_prove_nothing(node: FakeNode) -> None:
+    del node.offered[EXACT]
+    node.apt_lists_age_seconds = 7200
+    plan = node.plan()
+    assert (plan.stops, EXACT in plan.headers) == ([], True)
+    assert "apt-get update" in plan.warnings[0]
+    node.apt_lists_age_seconds = 0
+    assert node.plan().state == STOPPED
+
+
+def test_old_lists_are_still_believed_where_they_have_it(node: FakeNode) -> None:
+    del node.offered[EXACT]
+    node.offered["linux-image-generic"] = [("6.8.0-99.99", "Ubuntu")]
+    node.apt_lists_age_seconds = 7200
+    assert node.plan().kernel_upgrade
 
 
 def test_where_the_lists_of_apt_were_never_read_nothing_is_missing(node: FakeNode) -> None:

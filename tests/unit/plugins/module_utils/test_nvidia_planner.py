@@ -18,7 +18,12 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan impo
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan_text import lines
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
-from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_node import RTX_PRO_6000_BLACKWELL, V100, FakeNode
+from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_node import (
+    NVIDIA_STACK,
+    RTX_PRO_6000_BLACKWELL,
+    V100,
+    FakeNode,
+)
 
 CUDA_13 = Wish(minimum_version="580.65.06")
 TOOLKIT = {
@@ -140,9 +145,15 @@ def test_half_installed_leftovers_go(node: FakeNode, state: str) -> None:
     plan = node.plan()
     assert plan.state == REPAIR
     assert f"nvidia-dkms-580 ({state})" in plan.conflicts[0].what
-    assert not plan.dpkg_repair  # what is purged needs no finishing
+    assert plan.dpkg_repair  # it may be all that is needed
     node.apply(plan)
     assert node.plan().empty
+
+
+def test_what_has_to_go_anyway_needs_no_finishing(node: FakeNode) -> None:
+    node.install_stack("ubuntu", "550")
+    node.packages["nvidia-dkms-550"] = ("iF", "550.163.01-0ubuntu0.24.04.1")
+    assert not node.plan(CUDA_13).dpkg_repair
 
 
 def test_the_same_branch_of_another_vendor_goes(node: FakeNode) -> None:
@@ -230,8 +241,8 @@ def test_headers_that_apt_does_not_have_do_not_stop_a_driver_that_works(node: Fa
     node.kernels.append("6.8.0-51-generic")
     node.offered = {}
     plan = node.plan()
-    assert (plan.state, plan.stops, plan.headers) == (REPAIR, [], [])
-    assert plan.dkms_autoinstall == ["6.8.0-51-generic"]
+    assert (plan.state, plan.changes) == (HEALTHY, False)
+    assert "6.8.0-51-generic" in plan.warnings[0]
 
 
 def test_a_package_without_dkms_in_its_name_builds_nothing(node: FakeNode) -> None:
@@ -318,6 +329,48 @@ def test_packages_of_another_architecture_are_named_with_it(node: FakeNode) -> N
     node.install_stack("ubuntu", "550")
     node.packages["libnvidia-gl-550:i386"] = ("ii", "550.163.01-0ubuntu0.24.04.1")
     assert {"libnvidia-gl-550", "libnvidia-gl-550:i386"} <= _purged(node.plan(CUDA_13))
+
+
+def _with_cuda(node: FakeNode, branch: str) -> None:
+    """As ``apt install cuda`` leaves it: the metapackage wants the driver."""
+    node.install_stack("nvidia", branch)
+    node.packages |= {"cuda": ("ii", "13.0.2-1"), "cuda-runtime-13-0": ("ii", "13.0.2-1")}
+    node.dependents = {"cuda-runtime-13-0": "cuda-drivers", "cuda": "cuda-runtime-13-0"}
+
+
+def test_packages_of_the_same_name_are_exchanged_and_not_purged(node: FakeNode) -> None:
+    _with_cuda(node, "580")
+    node.packages["libnvidia-old"] = ("ii", "580.178.04-1ubuntu1")
+    for name in NVIDIA_STACK:
+        node.offered[name] = [("595.91.07-1ubuntu1", "NVIDIA"), ("580.178.04-1ubuntu1", "NVIDIA")]
+    wish = Wish(replace_healthy=True)
+    plan = node.plan(wish)
+    assert (plan.state, _purged(plan)) == (REPAIR, {"libnvidia-old"})
+    assert {"cuda-drivers", "nvidia-dkms", "libnvidia-compute"} <= set(plan.install)
+    assert set(plan.candidates) == set(plan.install)
+    node.apply(plan)
+    assert node.plan(wish).empty
+    assert node.packages["cuda"][0] == "ii"
+
+
+@pytest.mark.parametrize("way", ["not offered", "another flavour", "unfinished"])
+def test_others_are_not(node: FakeNode, way: str) -> None:
+    _with_cuda(node, "580")
+    wish = Wish(replace_healthy=True, flavour="open" if way == "another flavour" else "auto")
+    if way != "not offered":
+        node.offered["cuda-drivers"] = [("595.91.07-1ubuntu1", "NVIDIA")]
+    if way == "unfinished":
+        node.packages["cuda-drivers"] = ("iU", "580.178.04-1ubuntu1")
+    plan = node.plan(wish)
+    assert "cuda-drivers" in _purged(plan)
+    assert "cuda-runtime-13-0" in plan.stops[0]
+
+
+def test_nor_are_those_of_another_vendor(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path / "node", "debian", "12", running="6.1.0-40-amd64", kernels=["6.1.0-40-amd64"])
+    node.install_stack("debian", "535")
+    node.offered["libcuda1"] = [("595.91.07-1", "NVIDIA")]
+    assert "libcuda1" in _purged(node.plan(CUDA_13))
 
 
 def test_companions_of_nvswitch_come_back_in_the_new_branch(node: FakeNode) -> None:

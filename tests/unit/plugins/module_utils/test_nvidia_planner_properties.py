@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import nvidia_package
@@ -91,11 +92,28 @@ def nodes(draw: st.DrawFn) -> FakeNode:
     node.reboot_required = draw(st.sampled_from([None, "libc6", "linux-image-generic"]))
     if draw(st.booleans()):
         node.kernels.append("6.8.0-51-generic")
-        node.offered["linux-headers-6.8.0-51-generic"] = [("6.8.0-51.52", "Ubuntu")]
+        if draw(st.booleans()):
+            node.offered["linux-headers-6.8.0-51-generic"] = [("6.8.0-51.52", "Ubuntu")]
+    if draw(st.integers(0, 2)) == 0:
+        node.packages.pop(f"linux-headers-{node.running}", None)
+        del node.offered[f"linux-headers-{node.running}"]
+    if draw(st.booleans()):
+        node.offered["linux-image-generic"] = [("6.8.0-99.99", "Ubuntu")]
+    node.apt_lists_age_seconds = draw(st.sampled_from([0, 0, 7200]))
+    secure_boot = [(None, False), (None, False), (False, False), (True, True), (True, True), (True, False)]
+    node.secure_boot, node.mok_enrolled = draw(st.sampled_from(secure_boot))
+    node.files = {"var/lib/shim-signed/mok/MOK.der": ""}
+    names = [name for name in node.packages if name not in FOREIGN + TOOLKIT]
+    if names and draw(st.integers(0, 2)) == 0:
+        node.dependents = {draw(st.sampled_from(FOREIGN)): draw(st.sampled_from(names))}
+    for name in draw(st.sets(st.sampled_from(NVIDIA_STACK))):
+        node.offered[name] = [(VERSIONS[branch], "NVIDIA") for branch in ("595", "580")]
     if draw(st.integers(0, 3)) == 0:
         node.libcuda = draw(st.sampled_from([None, ("570.133.07", None)]))
     if draw(st.integers(0, 3)) == 0:
         node.modules = {}
+    if draw(st.booleans()) and node.libcuda:
+        node.loaded = (node.libcuda[0], False)
     return node
 
 
@@ -127,6 +145,7 @@ def test_only_the_driver_is_purged_and_each_with_a_reason(tmp_path: Path, node: 
 @given(nodes(), WISHES)
 def test_the_plan_of_an_applied_plan_is_empty(tmp_path: Path, node: FakeNode, wish: Wish) -> None:
     node.root = tmp_path / "node"
+    node.apt_lists_age_seconds = 0  # the role reads them again first
     plan = node.plan(wish)
     event(plan.state)
     if plan.stops:
@@ -137,6 +156,18 @@ def test_the_plan_of_an_applied_plan_is_empty(tmp_path: Path, node: FakeNode, wi
     assert again.empty, (again.state, again.conflicts, again.purge, again.headers, again.reboot_reasons, again.stops)
     for name, (_state, version) in untouched.items():
         assert node.packages[name][1] == version
+
+
+@SETTINGS
+@given(nodes(), WISHES.map(lambda wish: replace(wish, replace_healthy=False)))
+def test_what_works_and_is_new_enough_is_not_replaced(tmp_path: Path, node: FakeNode, wish: Wish) -> None:
+    node.root = tmp_path / "node"
+    facts = node.facts(wish)
+    works = facts.cuda_works and not nvidia_package.older(str(facts.libcuda.version), wish.minimum_version)
+    event(f"works: {works}")
+    if works:
+        plan = node.plan(wish)
+        assert (plan.purge, plan.install, plan.runfile_uninstall, plan.pin) == ([], [], False, None)
 
 
 @SETTINGS

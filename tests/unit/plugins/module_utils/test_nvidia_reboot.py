@@ -74,18 +74,26 @@ def test_only_the_next_kernel_has_the_module(node: FakeNode) -> None:
     assert "6.8.0-51-generic, which boots next" in _only(node)
 
 
-@pytest.mark.parametrize("packages", ["nvidia-driver-595", "linux-image-6.8.0-51-generic\nlinux-base", ""])
-def test_the_distribution_asks_for_it(node: FakeNode, packages: str) -> None:
+def test_packages_of_the_driver_ask_for_it(node: FakeNode) -> None:
+    node.reboot_required, node.loaded = "nvidia-driver-595", None
+    assert "/run/reboot-required (nvidia-driver-595)" in _only(node)
+
+
+@pytest.mark.parametrize(
+    ("packages", "told"),
+    [
+        ("libc6\ndbus", "libc6, dbus"),
+        ("linux-image-6.8.0-51-generic\nlinux-base", "linux-base"),
+        ("", "does not name"),
+        ("nvidia-driver-595", "nvidia-driver-595"),  # but its module is loaded already
+    ],
+)
+def test_a_request_that_the_driver_does_not_need_is_only_told(node: FakeNode, packages: str, told: str) -> None:
     node.reboot_required = packages
-    assert "/run/reboot-required" in _only(node)
-
-
-def test_a_request_for_something_else_is_only_told(node: FakeNode) -> None:
-    node.reboot_required = "libc6\ndbus"
     assert nvidia_reboot.reasons(node.facts()) == []
     plan = node.plan()
     assert plan.empty
-    assert "libc6, dbus" in plan.warnings[0]
+    assert told in plan.warnings[0]
 
 
 def test_a_loaded_module_that_will_be_replaced(node: FakeNode) -> None:

@@ -49,6 +49,35 @@ def test_secure_boot(node: FakeNode) -> None:
     _none(node)
 
 
+def test_secure_boot_with_an_enrolled_key(node: FakeNode) -> None:
+    node.secure_boot, node.files = True, {"var/lib/shim-signed/mok/MOK.der": ""}
+    assert "mokutil" in _only(node)
+    node.mok_enrolled = True
+    _none(node)
+    plan = node.plan()
+    node.apply(plan)
+    assert node.loaded and node.plan().empty
+
+
+def test_secure_boot_with_a_module_of_dkms_loaded(node: FakeNode) -> None:
+    node.secure_boot, node.loaded = True, (node.install_stack("ubuntu", "550"), False)
+    assert "mokutil" in _only(node, minimum_version="580.65.06")  # it may be one that Ubuntu has signed
+    for line, stops in (
+        ("nvidia/550.163.01, 6.8.0-45-generic, x86_64: built", True),
+        ("nvidia/535.288.01, 6.8.0-45-generic, x86_64: installed", True),
+        ("nvidia/550.163.01, 6.8.0-51-generic, x86_64: installed", True),
+        ("nvidia/550.163.01, 6.8.0-45-generic, x86_64: installed", False),
+    ):
+        node.dkms = [line]
+        assert bool(node.plan(Wish(minimum_version="580.65.06")).stops) is stops
+
+
+def test_secure_boot_is_accepted_on_demand(node: FakeNode) -> None:
+    node.secure_boot = True
+    assert "nvidia_driver_accept_secure_boot" in _only(node)
+    _none(node, accept_secure_boot=True)
+
+
 def test_secure_boot_does_not_matter_for_signed_modules(node: FakeNode) -> None:
     node.secure_boot = True
     for name in ("linux-modules-nvidia-580-server-generic", "nvidia-driver-580-server"):
@@ -165,6 +194,8 @@ def test_packages_that_the_distribution_does_not_have(node: FakeNode) -> None:
     node.offered["linux-modules-nvidia-580-server-generic"] = [("6.8.0-45.45+1", "Ubuntu")]
     node.offered["nvidia-driver-580-server"] = [("595.58.03-0ubuntu0.24.04.1", "Ubuntu")]  # transitional
     assert "nvidia-driver-580-server" in _only(node, source="distribution", branch="580")
+    node.apt_lists_age_seconds = 7200  # the role reads them again
+    _none(node, source="distribution", branch="580")
     node.apt_lists = False
     _none(node, source="distribution", branch="580")
 

@@ -85,6 +85,7 @@ def test_what_is_returned_is_what_is_documented(
     ("code", "name", "cause", "fix"),
     [
         (100, "CUDA_ERROR_NO_DEVICE", "finds no GPU", "dmesg"),
+        (100, "CUDA_ERROR_NO_DEVICE", "MIG mode", "nvidia-smi mig"),
         (802, "CUDA_ERROR_SYSTEM_NOT_READY", "NVSwitch", "nvidia-fabricmanager"),
         (803, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH", "remains of another driver", "remove packages"),
         (804, "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE", "cuda-compat", "ldconfig"),

@@ -21,7 +21,6 @@ Run = Callable[..., dict[str, Any]]
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNode:
     """The module looks at this node instead of the machine."""
     node = FakeNode(tmp_path / "node")
-    node.answers["apt-get"] = lambda command: ""
     monkeypatch.setattr(nvidia_packages_info, "ask", node.answer)
     monkeypatch.setattr(nvidia_packages_info, "nvidia_facts", _Facts(node))
     return node
@@ -52,9 +51,38 @@ def test_what_is_returned_is_what_is_documented(node: FakeNode, run_module: Run,
         assert type(value) is types[documented["plan"]["contains"][name]["type"]], name
 
 
+@pytest.mark.parametrize(("driver", "waits"), [("ubuntu 550", True), ("nvidia 595", False)])
+def test_another_process_that_changes_packages_is_waited_for(
+    node: FakeNode, run_module: Run, monkeypatch: pytest.MonkeyPatch, driver: str, waits: bool
+) -> None:
+    """Here it puts a sound driver in the place of what is seen first."""
+    node.install_stack(*driver.split())
+    holders = [4711, 4711, None]
+    slept = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 2:
+            node.packages = {name: entry for name, entry in node.packages.items() if "nvidia" not in name}
+            node.install_stack("nvidia", "595")
+
+    monkeypatch.setattr(nvidia_packages_info.dpkg_lock, "holder", lambda _root: holders[len(slept)])
+    monkeypatch.setattr(nvidia_packages_info.time, "sleep", sleep)
+    result = run_module(nvidia_packages_info, minimum_version="580.65.06")
+    assert result["plan"]["state"] == "healthy"
+    assert len(slept) == (2 if waits else 0)
+
+
+def test_and_not_for_ever(node: FakeNode, run_module: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia_packages_info.dpkg_lock, "holder", lambda _root: 4711)
+    result = run_module(nvidia_packages_info, lock_timeout=0)
+    assert result["plan"]["state"] == "stopped"
+    assert "PID 4711" in result["plan"]["stops"][0]
+
+
 def test_options_are_wishes(node: FakeNode, run_module: Run) -> None:
     documented = yaml.safe_load(nvidia_packages_info.DOCUMENTATION)["options"]
-    assert documented.keys() == nvidia_packages_info.Wish.__dataclass_fields__.keys()
+    assert documented.keys() - {"lock_timeout"} == nvidia_packages_info.Wish.__dataclass_fields__.keys()
     result = run_module(nvidia_packages_info, branch="580", flavour="open", headless=True)
     assert result["plan"]["target"] == "branch 580 packaged by NVIDIA (open kernel modules)"
     assert "nvidia-dkms-open" in result["plan"]["install"]
