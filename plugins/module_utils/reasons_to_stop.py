@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable, wrapped
 
-
 UNCHANGED = "Nothing was changed on this node."
 
 

@@ -130,6 +130,22 @@ def test_only_what_dpkg_was_cut_off_in_is_forced_and_in_its_architecture() -> No
     assert value("__nvidia_driver_cut_off", __nvidia_driver_facts=facts) == ["b", "e", "d:i386"]
 
 
+@pytest.mark.parametrize(
+    "fabric", ["nvidia-fabricmanager", "nvidia-fabricmanager-580", "cuda-drivers-fabricmanager-580"]
+)
+def test_services_that_were_enabled_come_back_with_their_packages(fabric: str) -> None:
+    before = [{"item": "nvidia-fabricmanager", "stdout": "enabled"}, {"item": "nvidia-imex", "stdout": "disabled"}]
+
+    def enabled(install: list[str], results: list[dict[str, Any]]) -> list[str]:
+        known = {"__nvidia_driver_plan": {**PLAN, "install": install}, "__nvidia_driver_services": {"results": results}}
+        return value("__nvidia_driver_services_to_enable", **known)
+
+    assert enabled(["cuda-drivers", fabric, "nvidia-imex"], before) == ["nvidia-fabricmanager"]
+    assert enabled(["cuda-drivers", "nvidia-imex"], before) == []
+    assert enabled([fabric], [{"item": "nvidia-fabricmanager", "stdout": "disabled"}]) == []
+    assert enabled([fabric], [{"item": "nvidia-fabricmanager", "skipped": True}]) == []
+
+
 def test_dkms_is_kept_from_what_goes_alone() -> None:
     dkms = [
         {"module": "nvidia", "version": "535.288.01", "kernel": "6.8", "status": "installed"},

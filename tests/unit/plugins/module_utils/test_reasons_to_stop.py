@@ -35,4 +35,4 @@ def test_nothing_steers_the_terminal() -> None:
 
 
 def test_what_has_become_of_the_node_is_told() -> None:
-    assert numbered(["It is so."], "The list of packages was read.").startswith("1 reason to stop. The list of packages")
+    assert numbered(["It is so."], "Lists were read.") == "1 reason to stop. Lists were read.\n\n 1. It is so."
