@@ -39,10 +39,10 @@ def listen_address_problems(
     )
 
 
-def numbered_reasons(reasons: Sequence[str]) -> str:
+def numbered_reasons(reasons: Sequence[str], outcome: str = reasons_to_stop.UNCHANGED) -> str:
     if isinstance(reasons, str) or not isinstance(reasons, Sequence):
         raise AnsibleFilterError("numbered_reasons takes a list of strings")
-    return reasons_to_stop.numbered(reasons)
+    return reasons_to_stop.numbered(reasons, outcome)
 
 
 class FilterModule:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils.node_files import read_text
+from ansible_collections.toolserve.gpunode.plugins.module_utils.node_files import read_as_is
 
 _LINE = re.compile(r"^deb(?:-src)?\s+(?:\[(?P<options>[^]]*)]\s+)?(?P<uri>\S+)\s+\S")
 _SIGNED_BY = re.compile(r"(?:^|\s)signed-by=(\S+)", re.IGNORECASE)
@@ -19,11 +19,12 @@ _SIGNED_BY = re.compile(r"(?:^|\s)signed-by=(\S+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Repository:
-    """``signed_by`` is null where every key that apt trusts will do."""
+    """``signed_by`` is null where every key that apt trusts will do; ``line`` is where the file names ``uri``."""
 
     path: str
     uri: str
     signed_by: str | None
+    line: int = field(default=0, compare=False)
 
     def as_dict(self) -> dict[str, str | None]:
         """For return values."""
@@ -41,23 +42,25 @@ def read(root: Path) -> list[Repository]:
 
 
 def _one_line(path: Path, root: Path) -> Iterator[Repository]:
-    for line in (read_text(path) or "").splitlines():
+    for number, line in enumerate((read_as_is(path) or "").splitlines(), start=1):
         entry = _LINE.match(line.strip())
         if entry:
             signed_by = _SIGNED_BY.search(entry["options"] or "")
-            yield Repository(_on_node(path, root), entry["uri"], signed_by[1] if signed_by else None)
+            yield Repository(_on_node(path, root), entry["uri"], signed_by[1] if signed_by else None, number)
 
 
 def _deb822(path: Path, root: Path) -> Iterator[Repository]:
-    for stanza in re.split(r"\n\s*\n", read_text(path) or ""):
-        fields = _fields(stanza)
+    text = read_as_is(path) or ""
+    for stanza in re.finditer(r"\S.*?(?=\n\s*\n|\Z)", text, re.DOTALL):
+        fields = _fields(stanza[0])
         if fields.get("enabled", "yes").lower() in ("no", "false", "0", "off"):
             continue
         signed_by = fields.get("signed-by") or None
         if signed_by and "BEGIN PGP" in signed_by:
             signed_by = "a key in the file itself"
         for uri in fields.get("uris", "").split():
-            yield Repository(_on_node(path, root), uri, signed_by)
+            place = text.index(uri, stanza.start())
+            yield Repository(_on_node(path, root), uri, signed_by, text.count("\n", 0, place) + 1)
 
 
 def _fields(stanza: str) -> dict[str, str]:

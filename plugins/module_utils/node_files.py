@@ -13,8 +13,14 @@ _LINKS_FOLLOWED = 40  # as the kernel does
 
 def read_text(path: Path) -> str | None:
     """The content without white space around it; null where it cannot be read."""
+    content = read_as_is(path)
+    return None if content is None else content.strip()
+
+
+def read_as_is(path: Path) -> str | None:
+    """The content with all its lines; null where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
 

@@ -19,6 +19,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts imp
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_gpus import Gpus
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import DriverPackage
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import HEALTHY, REPAIR, STOPPED, Plan
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import retired_sources
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Target, Wish
 
 
@@ -28,7 +29,7 @@ def kept(facts: NodeFacts, gpus: Gpus, wanted: Target, conflicts: Sequence[Confl
     :param conflicts: what would be reason enough to replace it, if it did not work.
     """
     stack = nvidia_stack.on_disk(facts.packages)
-    plan = Plan(HEALTHY, str(wanted))
+    plan = Plan(HEALTHY, str(wanted), remove_files=retired_sources(facts))
     # What works is worth no interruption.
     (plan.warnings if facts.cuda_works else plan.reboot_reasons).extend(nvidia_reboot.reasons(facts))
     plan.warnings += [text for text in (nvidia_reboot.unrelated_request(facts),) if text]
@@ -57,7 +58,7 @@ def kept(facts: NodeFacts, gpus: Gpus, wanted: Target, conflicts: Sequence[Confl
 def in_container(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:
     """Kernel and module are the host's: what works stays, and anything else is to be put right there."""
     too_old = nvidia_conflicts.too_old(facts, nvidia_stack.on_disk(facts.packages), wish)
-    plan = Plan(HEALTHY, str(wanted))
+    plan = Plan(HEALTHY, str(wanted), remove_files=retired_sources(facts))
     if not gpus.generations:
         plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
     if too_old:

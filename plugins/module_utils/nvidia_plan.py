@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils.apt_rival_sources import SupersededFile
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_conflicts import Conflict
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge import Purge
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import StaleFile
 
 HEALTHY, INSTALL, REPAIR, STOPPED = "healthy", "install", "repair", "stopped"
 
@@ -28,7 +28,7 @@ class Plan:
     dpkg_repair: bool = False
     dkms_remove: list[str] = field(default_factory=list)
     dkms_autoinstall: list[str] = field(default_factory=list)
-    remove_files: list[StaleFile] = field(default_factory=list)
+    remove_files: list[SupersededFile] = field(default_factory=list)
     runfile_uninstall: bool = False
     pin: dict[str, str] | None = None
     install: list[str] = field(default_factory=list)

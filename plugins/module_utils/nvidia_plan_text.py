@@ -32,7 +32,7 @@ def lines(plan: Plan) -> list[str]:
     text += ["Run NVIDIA's own uninstaller"] if plan.runfile_uninstall else []
     text += [f"Purge: {', '.join(names)} ({why})" for why, names in _by_reason(plan).items()]
     text += [f"Remove the DKMS tree: {tree}" for tree in plan.dkms_remove]
-    text += [f"Remove the file: {file.path}: {file.why}" for file in plan.remove_files]
+    text += [f"Put aside: {file.path}: {file.why}" for file in plan.remove_files]
     text += [f"Pin: {plan.pin['path']}"] if plan.pin else []
     text += [f"Headers: {name}" for name in plan.headers]
     text += [f"Reboot before the install: {reason}" for reason in plan.reboot_first]

@@ -32,7 +32,10 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan impo
     Plan,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge import companions, exchanged, of
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import stale_sources
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import (
+    retired_sources,
+    rival_sources,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import (
     AUTO,
     Target,
@@ -80,7 +83,8 @@ def _replacement(
     plan.install = list(dict.fromkeys([*names, *companions(facts, wanted, plan.purge), *exchanged(facts, wanted)]))
     plan.candidates = {name: f"{wanted.branch}.*" for name in plan.install if not name.startswith("linux-")}
     plan.pin = {"path": nvidia_pin.PATH, "content": nvidia_pin.preferences(wanted, facts.distribution)}
-    plan.remove_files = stale_sources(facts, wish)
+    rivals = rival_sources(facts, wish)
+    plan.remove_files = [*rivals.superseded, *retired_sources(facts)]
     plan.runfile_uninstall = facts.runfile.uninstaller is not None and wish.remove_runfile
     plan.dkms_remove = _stale_dkms(facts)
     if wanted.uses_dkms:
@@ -92,6 +96,7 @@ def _replacement(
     plan.warnings += gpus.assumptions
     plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
     plan.stops += nvidia_stops.find(facts, wish, wanted, names, plan.hold_changes)
+    plan.stops += rivals.reasons
     if plan.stops:
         plan.state = STOPPED
     return plan

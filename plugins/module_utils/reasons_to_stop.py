@@ -10,12 +10,17 @@ from collections.abc import Sequence
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.terminal_text import printable, wrapped
 
+UNCHANGED = "Nothing was changed on this node."
 
-def numbered(reasons: Sequence[str]) -> str:
-    """The reasons under a headline, each with its number; what two roles say in the same words is told once."""
+
+def numbered(reasons: Sequence[str], outcome: str = UNCHANGED) -> str:
+    """The reasons under a headline, each with its number; what two roles say in the same words is told once.
+
+    :param outcome: the sentence that tells what has become of the node.
+    """
     each = list(dict.fromkeys(reason.strip() for reason in reasons))
     headline = "1 reason to stop" if len(each) == 1 else f"{len(each)} reasons to stop"
-    blocks = [f"{headline}. Nothing was changed on this node."]
+    blocks = [f"{headline}. {outcome}"]
     for number, reason in enumerate(each, 1):
         label = f"{number:>2}. "
         first, *rest = printable(reason).splitlines() or [""]

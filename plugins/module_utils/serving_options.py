@@ -10,7 +10,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import vllm_options
-from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import GONE, ServingRelease
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import (
+    GONE,
+    STREAMS_WHOLE,
+    ServingRelease,
+)
 
 # What has a place of its own, the environment file that only root can read.
 SECRETS = {"api-key": "gpunode_api_key", "hf-token": "vllm_hf_token"}
@@ -80,4 +84,12 @@ def warnings(
         yield (
             f"No chat template is given at the start, and in vLLM {serving.name} a request's own can then block the "
             "server (CVE-2026-115911). Set tool_calls.chat_template, or vllm_release to 0.32.0 or newer."
+        )
+    parser = profile["tool_calls"]["parser"]
+    if not serving.streams_whole(parser):
+        since = STREAMS_WHOLE[parser]
+        way_out = f"Set vllm_release to {'.'.join(map(str, since))} or newer" if since else "No release does yet"
+        yield (
+            f"The tool parser {parser} of vLLM {serving.name} loses parts of calls when answers are streamed, as "
+            f"agents ask for. {way_out}; answers that are not streamed are whole."
         )

@@ -266,7 +266,8 @@ def _parsed() -> Iterator[tuple[str, Release, Release]]:
 
 def _release(name: str) -> Release:
     release = parse_release(name)
-    assert release is not None, name
+    if release is None:
+        raise ValueError(f"{name} names no release of vLLM")
     return release
 
 

@@ -77,7 +77,7 @@ options:
     default: false
   repository_url:
     description:
-      - NVIDIA's repository, if it is a mirror. Other files that name it are planned to go.
+      - NVIDIA's repository, if it is a mirror. Other files that name it are planned to be put aside.
     type: str
     default: ""
   lock_timeout:
@@ -363,7 +363,7 @@ plan:
       elements: str
       returned: always
     remove_files:
-      description: Repository files in the way of ours, each with V(path) and V(why).
+      description: Files with nothing but sources that are in the way, each with V(path) and V(why).
       type: list
       elements: dict
       returned: always

@@ -23,7 +23,7 @@ from .ansible import REPOSITORY
 from .console import BenchError, fail, say, step
 from .prepare import STATE
 
-_INVENTORY = "molecule/node/interrupt.yml"
+_INVENTORY = "molecule/node/inventory/interrupt.yml"
 _NODE = "gpunode-interrupt"
 _IMAGE = "toolserve-bench/interrupt"
 _PLAY = "molecule/node/converge.yml"

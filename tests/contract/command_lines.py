@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import serving
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
-from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ServingRelease
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import STREAMS_WHOLE, ServingRelease
 
 from tests.bench.console import BenchError
 from tests.profiles import reading
@@ -61,18 +61,16 @@ def check(release: Release) -> dict[str, Category]:
             if template and not extra:
                 shown[name] = template
     broken = _broken(lines["hermes-3-llama-3.1-8b"])
-    answer = ask(release, lines | broken, shown)
+    parsers = sorted({line["tool_parser"] for line in lines.values()})
+    answer = ask(release, lines | broken, parsers, shown)
     commands = answer["problems"]
     for name in broken:  # what a release has to refuse, so that its silence about the others means something
         commands[name] = None if commands[name] else "is taken"
-    rendered = {
-        f"{name}, {conversation}": problem
-        for name, problems in answer["templates"].items()
-        for conversation, problem in problems.items()
-    }
     return {
         "profiles": _category(commands),
-        "templates": _category(rendered),
+        "templates": _category(_flat(answer["templates"])),
+        "calls": _category(_flat(answer["calls"])),
+        "streams": _category(_unexpected(answer["streams"], release)),
         "options": options.check(release, answer["options"]),
     }
 
@@ -87,6 +85,20 @@ def _broken(line: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "an unknown reasoning parser": {**line, "reasoning_parser": "hermes"},
         "an unknown architecture": {**line, "architecture": "HermesForCausalLM"},
     }
+
+
+def _unexpected(problems: dict[str, str | None], release: Release) -> dict[str, str | None]:
+    """Where a parser's streaming is not what STREAMS_WHOLE says of this release, one way or the other."""
+    serving_release = ServingRelease.named(release.name)
+    return {
+        parser: problem if serving_release.streams_whole(parser) else None if problem else "streams whole calls here"
+        for parser, problem in problems.items()
+        if parser in STREAMS_WHOLE
+    }
+
+
+def _flat(problems: dict[str, dict[str, str | None]]) -> dict[str, str | None]:
+    return {f"{name}, {case}": problem for name, cases in problems.items() for case, problem in cases.items()}
 
 
 def _category(problems: dict[str, str | None]) -> Category:
@@ -138,9 +150,12 @@ def chat_template(command: list[str], profile: dict[str, Any]) -> dict[str, Any]
 
 
 def ask(
-    release: Release, lines: dict[str, dict[str, Any]], chat_templates: dict[str, dict[str, Any]] | None = None
+    release: Release,
+    lines: dict[str, dict[str, Any]],
+    parsers: list[str] | None = None,
+    chat_templates: dict[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """What the release itself says: its options, and the problems of each command line and template.
+    """What the release itself says: its options, and the problems of each command line, tool parser and template.
 
     :raises BenchError: it came to no end.
     """
@@ -148,7 +163,7 @@ def ask(
         interpreter.command(HERE / "driver" / "command_line.py", []),
         # Offline it would look the model up in the hub's cache; this far it asks no hub.
         env={**interpreter.environment(release), "HF_HUB_OFFLINE": "0"},
-        input=json.dumps({"commands": lines, "templates": chat_templates or {}}),
+        input=json.dumps({"commands": lines, "tool_parsers": parsers or [], "templates": chat_templates or {}}),
         capture_output=True,
         text=True,
         timeout=_LIMIT_SECONDS,

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.model_shape import from_profile
+from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
 from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB, OVERHEAD_BYTES, KvPool
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import STREAMS_WHOLE
 
 from . import reading
 
@@ -68,8 +70,18 @@ def _context(profile: dict[str, Any], card: int) -> str:
 
 def _tool_calls(profiles: list[dict[str, Any]]) -> str:
     rows = [
-        ["profile", "parser", "chat template", "reasoning", "parallel", "tool_choice", "context asked", "answer"],
-        ["---"] * 8,
+        [
+            "profile",
+            "parser",
+            "chat template",
+            "reasoning",
+            "parallel",
+            "tool_choice",
+            "streams since",
+            "context asked",
+            "answer",
+        ],
+        ["---"] * 9,
     ]
     for profile in profiles:
         tool_calls, capabilities, context = profile["tool_calls"], profile["capabilities"], profile["context"]
@@ -82,11 +94,22 @@ def _tool_calls(profiles: list[dict[str, Any]]) -> str:
                 f"`{tool_calls['reasoning_parser']}`" if tool_calls.get("reasoning_parser") else "",
                 "yes" if capabilities["parallel"] else "no",
                 ", ".join(capabilities["tool_choice"]),
+                _streams_since(tool_calls["parser"], profile["vllm"]["minimum_release"]),
                 f"{context['maximum']:,}",
                 f"{context['output']:,}",
             ]
         )
     return _table(rows)
+
+
+def _streams_since(parser: str, floor: str) -> str:
+    """The first release in which streamed calls arrive whole and that serves the model."""
+    if parser not in STREAMS_WHOLE:
+        return "?"
+    since, first = STREAMS_WHOLE[parser], parse_release(floor)
+    if since is None or first is None:
+        return "none"
+    return floor if since <= first else ".".join(map(str, since))
 
 
 def _no_template(profile: dict[str, Any]) -> str:

@@ -242,7 +242,8 @@ def test_a_source_that_holds_more_than_docker_is_left_to_its_owner(bare, prepare
     finally:
         bare.check_output(f"rm {path}")
     assert result.returncode != 0
-    assert f"{path} names https://download.docker.com/linux/debian too" in said(result)
+    assert f"{path} names https://download.docker.com/linux/debian: another source" in said(result)
+    assert "take the line out of it" in said(result).lower() and "line 1" in said(result)
     assert changes(result) == 0
 
 

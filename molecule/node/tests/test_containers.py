@@ -73,4 +73,5 @@ def test_nothing_of_nvidia_docker2_is_left(host):
     if past(host) != "nvidia_docker2":
         pytest.skip("another past")
     assert not host.file("/etc/apt/sources.list.d/nvidia-docker.list").exists
+    assert host.file("/etc/apt/sources.list.d/nvidia-docker.list.disabled").exists
     assert not host.file("/usr/bin/nvidia-docker").exists

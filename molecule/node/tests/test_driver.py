@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from node import BRANCH, TOOLKIT, driver_packages, packages, past
 
 
 def test_one_driver_of_one_branch_fully_installed(host):
-    found = driver_packages(host)
+    # Debian's helpers, such as nvidia-support, have versions of their own and stand in nobody's way.
+    found = {name: entry for name, entry in driver_packages(host).items() if re.match(r"\d{3}\.", entry[1])}
     assert found
     wrong = {name: entry for name, entry in found.items() if entry[0] != "ii" or not entry[1].startswith(f"{BRANCH}.")}
     assert not wrong

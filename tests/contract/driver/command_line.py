@@ -11,13 +11,19 @@ import contextlib
 import importlib
 import io
 import json
+import os
 import sys
 import warnings
 from typing import Any
 
-import templates
-import vllm.platforms
-from vllm.platforms.cpu import CpuPlatform
+# Old releases log to stdout; what is said there from here on goes to stderr.
+_ANSWER = os.fdopen(os.dup(1), "w", encoding="utf-8")
+os.dup2(2, 1)
+
+import calls  # noqa: E402
+import templates  # noqa: E402
+import vllm.platforms  # noqa: E402
+from vllm.platforms.cpu import CpuPlatform  # noqa: E402
 
 vllm.platforms._current_platform = CpuPlatform()
 
@@ -29,13 +35,15 @@ _TOOL_PARSERS = ("vllm.tool_parsers", "vllm.entrypoints.openai.tool_parsers")
 def main() -> None:
     job = json.load(sys.stdin)
     warnings.simplefilter("ignore")
-    with contextlib.redirect_stdout(sys.stderr):
-        answer = {
-            "options": sorted(name[2:] for name in _parser()._option_string_actions if name.startswith("--")),
-            "problems": {name: _problem(**line) for name, line in job["commands"].items()},
-            "templates": {name: templates.problems(**template) for name, template in job["templates"].items()},
-        }
-    json.dump(answer, sys.stdout)
+    answer = {
+        "options": sorted(name[2:] for name in _parser()._option_string_actions if name.startswith("--")),
+        "problems": {name: _problem(**line) for name, line in job["commands"].items()},
+        "calls": {parser: calls.problems(_tool_parsers(), parser) for parser in job["tool_parsers"]},
+        "streams": {parser: calls.stream_problem(parser) for parser in job["tool_parsers"]},
+        "templates": {name: templates.problems(**template) for name, template in job["templates"].items()},
+    }
+    with _ANSWER:
+        json.dump(answer, _ANSWER)
 
 
 def _problem(

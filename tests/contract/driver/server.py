@@ -71,13 +71,14 @@ def reasoning_parser_class(name: str | None) -> Any:
 
 
 class ChatServer:
-    def __init__(self, reasoning: str | None = None) -> None:
-        self.tool_parser_class = ToolParserManager.get_tool_parser(NAME)
+    def __init__(self, reasoning: str | None = None, parser: str = NAME, tokenizer: Any = TOKENIZER) -> None:
+        self.tokenizer = tokenizer
+        self.tool_parser_class = ToolParserManager.get_tool_parser(parser)
         self.reasoning_class = reasoning_parser_class(reasoning)
         self.parser_class: Any = None
         if hasattr(ParserManager, "get_parser"):
             self.parser_class = ParserManager.get_parser(
-                tool_parser_name=NAME, reasoning_parser_name=reasoning, enable_auto_tools=True, model_name=MODEL
+                tool_parser_name=parser, reasoning_parser_name=reasoning, enable_auto_tools=True, model_name=MODEL
             )
         self.serving = OpenAIServingChat.__new__(OpenAIServingChat)
         vars(self.serving).update(
@@ -109,12 +110,12 @@ class ChatServer:
     def adjusted(self, request: Any) -> Any:
         """What the server does to a request before the engine sees it."""
         if VERSION >= (0, 24):
-            return self.parser_class(TOKENIZER, request.tools).adjust_request(request=request)
+            return self.parser_class(self.tokenizer, request.tools).adjust_request(request=request)
         if request.tool_choice == "none":
             return request
         if VERSION >= (0, 19):
-            return self.tool_parser_class(TOKENIZER, request.tools).adjust_request(request=request)
-        return self.tool_parser_class(TOKENIZER).adjust_request(request=request)
+            return self.tool_parser_class(self.tokenizer, request.tools).adjust_request(request=request)
+        return self.tool_parser_class(self.tokenizer).adjust_request(request=request)
 
     def whole(self, request: Any, texts: list[str], finish_reason: str = "stop") -> dict[str, Any]:
         """The answer to a request that is not streamed, as its client reads it; one text for each choice."""
@@ -145,16 +146,16 @@ class ChatServer:
             "request_id": "chatcmpl-1",
             "model_name": MODEL,
             "conversation": [],
-            "tokenizer": TOKENIZER,
+            "tokenizer": self.tokenizer,
             "request_metadata": RequestResponseMetadata(request_id="chatcmpl-1"),
             "enable_force_include_usage": False,
-            "reasoning_parser": self.reasoning_class(TOKENIZER) if self.reasoning_class else None,
+            "reasoning_parser": self.reasoning_class(self.tokenizer) if self.reasoning_class else None,
             "chat_template_kwargs": {},
             "mm_token_counts": None,
         }
         wanted = inspect.signature(method).parameters
         if "parser" in wanted:
-            known["parser"] = self.parser_class(TOKENIZER, request.tools)
+            known["parser"] = self.parser_class(self.tokenizer, request.tools)
         return {name: known[name] for name in wanted}
 
 

@@ -18,11 +18,11 @@ _BYTES = [*_PRINTABLE, *(byte for byte in range(256) if byte not in _PRINTABLE)]
 _ID_OF_BYTE = {byte: number for number, byte in enumerate(_BYTES)}
 
 
-def make() -> Any:
+def make(special: tuple[str, ...] = SPECIAL) -> Any:
     backend = Tokenizer(models.BPE(vocab={char: number for number, char in enumerate(_CHARACTERS)}, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
+    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=END)
 
 

@@ -104,10 +104,88 @@ def test_rehearsal_removes_what_does_not_come_back(held: bool) -> None:
     assert asked == ["linux-headers-amd64", "cuda-drivers=595.*", "nvidia-fabricmanager", *removed]
 
 
-def test_only_what_dpkg_was_cut_off_in_is_forced() -> None:
-    states = {"a": "ii", "b": "iHR", "c": "iF", "d": "rc", "e": "iU"}
-    packages = [{"name": name, "state": state} for name, state in states.items()]
-    assert value("__nvidia_driver_cut_off", __nvidia_driver_facts={"packages": packages}) == ["b"]
+def test_what_is_downloaded_is_what_was_rehearsed() -> None:
+    known = {
+        "__nvidia_driver_plan": PLAN,
+        "__nvidia_driver_purge_policy": {"stdout": POLICY},
+        "nvidia_driver_change_held": False,
+    }
+    rehearsal, download = value("__nvidia_driver_rehearsal", **known), value("__nvidia_driver_download", **known)
+    assert download[:3] == ["apt-get", "--download-only", "--yes"]
+    assert download[3:] == rehearsal[2:]
+
+
+@pytest.mark.parametrize(("also", "unplanned"), [("", []), ("Remv obs-studio [30.0]\n", ["obs-studio"])])
+def test_what_apt_removes_beyond_the_plan_is_named(also: str, unplanned: list[str]) -> None:
+    simulated = {"stdout": f"Remv nvidia-smi [550]\nRemv libcuda1:i386 [550]\n{also}Inst cuda-drivers (595)\n"}
+    known = {"__nvidia_driver_plan": PLAN, "__nvidia_driver_simulated": simulated}
+    assert value("__nvidia_driver_unplanned_removals", **known) == unplanned
+
+
+def test_only_what_dpkg_was_cut_off_in_is_forced_and_in_its_architecture() -> None:
+    states = {("a", "amd64"): "ii", ("b", "amd64"): "iHR", ("c", "amd64"): "iF", ("e", "all"): "iUR"}
+    states |= {("b", "i386"): "ii", ("d", "amd64"): "ii", ("d", "i386"): "iHR"}
+    packages = [{"name": name, "architecture": of, "state": state} for (name, of), state in states.items()]
+    facts = {"packages": packages, "distribution": {"architecture": "amd64"}}
+    assert value("__nvidia_driver_cut_off", __nvidia_driver_facts=facts) == ["b", "e", "d:i386"]
+
+
+@pytest.mark.parametrize(
+    "fabric", ["nvidia-fabricmanager", "nvidia-fabricmanager-580", "cuda-drivers-fabricmanager-580"]
+)
+def test_services_that_were_enabled_come_back_with_their_packages(fabric: str) -> None:
+    before = [{"item": "nvidia-fabricmanager", "stdout": "enabled"}, {"item": "nvidia-imex", "stdout": "disabled"}]
+
+    def enabled(install: list[str], results: list[dict[str, Any]]) -> list[str]:
+        known = {"__nvidia_driver_plan": {**PLAN, "install": install}, "__nvidia_driver_services": {"results": results}}
+        return value("__nvidia_driver_services_to_enable", **known)
+
+    assert enabled(["cuda-drivers", fabric, "nvidia-imex"], before) == ["nvidia-fabricmanager"]
+    assert enabled(["cuda-drivers", "nvidia-imex"], before) == []
+    assert enabled([fabric], [{"item": "nvidia-fabricmanager", "stdout": "disabled"}]) == []
+    assert enabled([fabric], [{"item": "nvidia-fabricmanager", "skipped": True}]) == []
+
+
+def test_dkms_is_kept_from_what_goes_alone() -> None:
+    dkms = [
+        {"module": "nvidia", "version": "535.288.01", "kernel": "6.8", "status": "installed"},
+        {"module": "nvidia", "version": "535.288.01", "kernel": "6.5", "status": "installed"},
+        {"module": "nvidia-current", "version": "550.163.01", "kernel": "", "status": "added"},
+        {"module": "nvidia", "version": "595.91.07", "kernel": "6.8", "status": "installed"},
+    ]
+    assert value("__nvidia_driver_dkms_overrides", __nvidia_driver_facts={"dkms": dkms}, __nvidia_driver_plan=PLAN) == [
+        "/etc/dkms/nvidia-535.288.01.conf",
+        "/etc/dkms/nvidia-current-550.163.01.conf",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "plan", "waits"),
+    [
+        ({}, {}, True),
+        ({"headers_installed": ["6.8", "6.9"]}, {}, False),
+        ({"on_disk": {}}, {}, False),
+        ({}, {"dkms_autoinstall": ["6.8", "6.9"]}, False),
+        ({}, {"purge": PURGE}, False),
+        ({}, {"stops": ["Secure Boot is on."]}, False),
+    ],
+)
+def test_a_driver_that_lacks_a_boot_alone_is_left_to_the_reboot(
+    facts: dict[str, Any], plan: dict[str, Any], waits: bool
+) -> None:
+    kernels = {"running": "6.8", "next_boot": "6.9", "headers_installed": facts.get("headers_installed", ["6.9"])}
+    module = {"on_disk": facts.get("on_disk", {"6.9": "595.91.07"})}
+    of_boot = {**PLAN, "install": [], "purge": [], "dkms_autoinstall": ["6.8"], **plan}
+    known = {"__nvidia_driver_plan": of_boot, "__nvidia_driver_facts": {"kernels": kernels, "module": module}}
+    assert value("__nvidia_driver_waits_for_kernel", **known) is waits
+
+
+@pytest.mark.parametrize(("rules", "older"), [({"exists": True, "mtime": 20.0}, ["6.8"]), ({"exists": False}, [])])
+def test_initramfs_that_are_older_than_the_rules(rules: dict[str, Any], older: list[str]) -> None:
+    images = {"6.8": {"exists": True, "mtime": 10.0}, "6.9": {"exists": True, "mtime": 30.0}, "7.0": {"exists": False}}
+    found = {"results": [{"item": kernel, "stat": stat} for kernel, stat in images.items()]}
+    known = {"__nvidia_driver_initramfs": found, "__nvidia_driver_module_rules": {"stat": rules}}
+    assert value("__nvidia_driver_initramfs_older", **known) == older
 
 
 @pytest.mark.parametrize(
@@ -126,12 +204,53 @@ def test_persistence_daemon_keeps_the_options_of_its_package(packaged: str, line
     assert value("__nvidia_driver_persistenced", __nvidia_driver_unit=unit) == line
 
 
-def reasons_to_stop(plan: dict[str, Any], policy: str) -> list[str]:
+IDLE: dict[str, Any] = {
+    "__nvidia_driver_docker_running": {"skipped": True},
+    "__nvidia_driver_gpu_names": {"skipped": True},
+    "__nvidia_driver_controller": "",
+    "ansible_connection": "ssh",
+    "ansible_facts": {},
+}
+PROCESSES = ["/proc/7/comm:python3", "/proc/8/comm:nvidia-persiste", "/proc/9/comm:nv-fabricmanage"]
+BUSY: dict[str, Any] = {
+    **IDLE,
+    "__nvidia_driver_docker_running": {"json": [{"Names": ["/vllm-server"]}, {"Names": ["/db"]}]},
+    "__nvidia_driver_gpu_names": {"stdout_lines": PROCESSES},
+}
+
+
+def reasons_to_stop(plan: dict[str, Any], policy: str, **variables: Any) -> list[str]:
     return value(
         "__nvidia_driver_reasons_to_stop",
         __nvidia_driver_plan={**PLAN, **plan},
         nvidia_driver_reboot=policy,
+        **{**IDLE, **variables},
     )
+
+
+def test_workload_is_interrupted_with_consent_alone() -> None:
+    nouveau = {"reboot_reasons": ["nouveau is loaded."]}
+    (reason,) = reasons_to_stop(nouveau, "auto", **BUSY)
+    assert "ends what runs on this node: container db, container vllm-server, process python3 (7). Stop" in reason
+    assert "nvidia_driver_allow_interruption: true" in reason
+    assert reasons_to_stop(nouveau, "auto", **BUSY, nvidia_driver_allow_interruption=True) == []
+    assert reasons_to_stop(nouveau, "auto") == []
+    assert reasons_to_stop({**nouveau, "install": [], "state": "healthy"}, "auto", **BUSY) == []
+
+
+def test_without_a_reboot_containers_go_on_and_what_uses_the_gpu_does_not() -> None:
+    (reason,) = reasons_to_stop({"reboot_reasons": ["nouveau is loaded."]}, "never", **BUSY)
+    assert "takes the GPU from what runs on this node: process python3 (7). Stop" in reason
+    assert reasons_to_stop({}, "auto", **{**BUSY, "__nvidia_driver_gpu_names": {"stdout_lines": PROCESSES[1:]}}) == []
+
+
+def test_the_plan_and_preflight_name_what_is_interrupted() -> None:
+    known = {"__nvidia_driver_plan": {**PLAN, "warnings": []}, **BUSY}
+    (note,) = value("__nvidia_driver_interruption_notes", **known)
+    assert note.endswith("process python3 (7).")
+    assert value("__nvidia_driver_interruption_notes", **{**known, **IDLE}) == []
+    assert value("__nvidia_driver_preflight_notes", **known) == []
+    assert value("__nvidia_driver_preflight_notes", **known, nvidia_driver_allow_interruption=True) == [note]
 
 
 def test_reasons_to_stop_are_those_of_the_plan_and_a_reboot_that_may_not_be() -> None:

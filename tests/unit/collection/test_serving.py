@@ -225,6 +225,20 @@ class TestWarnings:
             == warned
         )
 
+    @pytest.mark.parametrize(
+        ("name", "release", "told"),
+        [
+            ("hermes-3-llama-3.1-8b", "0.17.1", "Set vllm_release to 0.19.1 or newer"),
+            ("hermes-3-llama-3.1-8b", "0.32.0", None),
+            ("jamba-1.5-mini", "0.33.0", "No release does yet"),
+            ("gpt-oss-20b", "0.32.0", None),
+            (REFERENCE, OLD, None),
+        ],
+    )
+    def test_a_parser_that_loses_parts_of_streamed_calls_is_told_of(self, name, release, told):
+        found = [text for text in command(reading.read(name), release=release).warnings if "streamed" in text]
+        assert [told in text for text in found] == ([] if told is None else [True])
+
 
 class TestTable:
     def test_releases_between_two_that_were_read_may_have_what_either_has(self):

@@ -64,8 +64,8 @@ def test_a_capability_is_compared_as_a_number() -> None:
 
 
 def test_a_gpu_with_too_little_memory() -> None:
-    (problem,) = judged(gpu(8188, name="NVIDIA GeForce RTX 4060")).stops
-    assert "NVIDIA GeForce RTX 4060 has 8.0 GiB of memory, and qwen2.5-14b-instruct-awq needs a GPU with 13" in problem
+    (problem,) = judged(gpu(10240, name="NVIDIA GeForce RTX 3080")).stops
+    assert "NVIDIA GeForce RTX 3080 has 10.0 GiB of memory, and qwen2.5-14b-instruct-awq needs a GPU with 13" in problem
 
 
 def test_a_card_of_16_gb_may_report_less() -> None:

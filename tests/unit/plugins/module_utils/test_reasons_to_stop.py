@@ -32,3 +32,7 @@ def test_lists_inside_a_reason_keep_their_lines() -> None:
 
 def test_nothing_steers_the_terminal() -> None:
     assert "\x1b" not in numbered(["\x1b[2J gone"])
+
+
+def test_what_has_become_of_the_node_is_told() -> None:
+    assert numbered(["It is so."], "Lists were read.") == "1 reason to stop. Lists were read.\n\n 1. It is so."

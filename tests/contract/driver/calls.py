@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 the toolserve.gpunode authors
+"""What each family of models writes when it calls a tool, through this release's own parser of that family."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from client import read_stream
+from scripts import chat_request
+from server import ChatServer, Delta
+from tokenizer import END_ID, SPECIAL, make
+
+_CALL = '{"name": "get_weather", "arguments": {"city": "Bern"}}'
+_EXPECTED = ("get_weather", {"city": "Bern"})
+_WITH_PARAMETERS = '{"name": "get_weather", "parameters": {"city": "Bern"}}'
+
+# By parser; the forms are those of the models' documentation and of vLLM's templates for them.
+OUTPUTS = {
+    "granite": f"<|tool_call|>[{_CALL}]",
+    "granite-20b-fc": f"<function_call> {_CALL}",
+    "hermes": f"<tool_call>\n{_CALL}\n</tool_call>",
+    "internlm": f"<|action_start|><|plugin|>\n{_WITH_PARAMETERS}<|action_end|>",
+    "jamba": f"<tool_calls>[\n    {_CALL}\n]</tool_calls>",
+    "llama3_json": _WITH_PARAMETERS,
+    "mistral": f"[TOOL_CALLS] [{_CALL}]",
+    "pythonic": "[get_weather(city='Bern')]",
+    "qwen_tools": f"<tool_call>\n{_CALL}\n</tool_call>",
+}
+# What those models have as one token each; parsers look some of them up in the vocabulary.
+_TOKENS = (
+    *(
+        "[TOOL_CALLS]",
+        "<|python_tag|>",
+        "<|tool_call|>",
+        "<tool_calls>",
+        "</tool_calls>",
+        "<tool_call>",
+        "</tool_call>",
+    ),
+    *("<|action_start|>", "<|plugin|>", "<|action_end|>"),
+)
+_TOKENIZER = make((*SPECIAL, *_TOKENS))
+_AT_TOKENS = re.compile(f"({'|'.join(map(re.escape, _TOKENS))})")
+# Characters of text in one delta. A model's tokens have a few; under load a delta holds many of them.
+_SIZES = (1, 3, 1000)
+
+
+def problems(managers: Any, parser: str) -> dict[str, str | None]:
+    """Whether the parser reads its family's output, and leaves that of another family alone.
+
+    Empty for gpt-oss, whose parser wants the tokens of its own vocabulary.
+    """
+    if parser not in OUTPUTS:
+        return {}
+    other = "hermes" if parser == "pythonic" else "pythonic"
+    return {"its own output": _own(managers, parser), "another family's": _foreign(managers, parser, other)}
+
+
+def stream_problem(parser: str) -> str | None:
+    """The first way of cutting a stream in which the call does not arrive whole through this release's server."""
+    if parser not in OUTPUTS:
+        return None
+    for way, pieces in _cuts(OUTPUTS[parser]):
+        deltas = [Delta(piece, _ids(piece)) for piece in pieces]
+        try:
+            stream = ChatServer(None, parser, _TOKENIZER).stream(
+                chat_request(stream=True), [*deltas, Delta("", [END_ID], "stop")]
+            )
+            choice = read_stream(stream).choices[0]
+        except Exception as error:  # whatever ends a stream in a server
+            return f"{way}: {type(error).__name__}: {error}"
+        calls = [(call.name, call.parsed()) for call in choice.calls]
+        if calls != [_EXPECTED] or choice.content.strip():
+            return f"{way}: {[(call.name, call.arguments) for call in choice.calls]!r}, content {choice.content!r}"
+    return None
+
+
+def _cuts(text: str) -> Iterator[tuple[str, list[str]]]:
+    """A token that the model has as such comes in a delta of its own, unless all come in one."""
+    parts = [part for part in _AT_TOKENS.split(text) if part]
+    for size in _SIZES:
+        pieces = [[part] if part in _TOKENS else _pieces(part, size) for part in parts]
+        yield f"in pieces of {size}", [piece for some in pieces for piece in some]
+    yield "in one delta", [text]
+
+
+def _pieces(text: str, size: int) -> list[str]:
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def _ids(text: str) -> list[int]:
+    return list(_TOKENIZER.encode(text, add_special_tokens=False))
+
+
+def _own(managers: Any, parser: str) -> str | None:
+    seen = _extracted(managers, parser, OUTPUTS[parser])
+    calls = [(call.function.name, json.loads(call.function.arguments)) for call in seen.tool_calls]
+    return None if calls == [_EXPECTED] else f"{calls!r}, content {seen.content!r}"
+
+
+def _foreign(managers: Any, parser: str, other: str) -> str | None:
+    seen = _extracted(managers, parser, OUTPUTS[other])
+    return None if not seen.tools_called else f"is read by {parser}: {seen.tool_calls!r}"
+
+
+def _extracted(managers: Any, parser: str, text: str) -> Any:
+    return managers.get_tool_parser(parser)(_TOKENIZER).extract_tool_calls(text, chat_request())
