@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from ansible_collections.toolserve.gpunode.plugins.module_utils import apt_simulation
 from ansible_collections.toolserve.gpunode.plugins.module_utils.command import Ask
 from ansible_collections.toolserve.gpunode.plugins.module_utils.dpkg_status import Package
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
@@ -18,7 +18,6 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_purge imp
 
 # Changed holds are asked about elsewhere; here only the dependencies count.
 _SIMULATE = ("apt-get", "--simulate", "--fix-broken", "--allow-change-held-packages", "purge")
-_REMOVED = re.compile(r"^(?:Remv|Purg) (?P<name>\S+)", re.MULTILINE)
 
 
 def add(plan: Plan, facts: NodeFacts, ask: Ask) -> None:
@@ -55,8 +54,7 @@ def _not_simulated(plan: Plan, facts: NodeFacts) -> None:
 
 
 def _removed_with(names: Iterable[str], ask: Ask) -> set[str]:
-    simulated = ask((*_SIMULATE, *names))
-    return {line["name"].partition(":")[0] for line in _REMOVED.finditer(simulated)}
+    return {name.partition(":")[0] for name in apt_simulation.removed(ask((*_SIMULATE, *names)))}
 
 
 def _purge(package: Package) -> Purge:
