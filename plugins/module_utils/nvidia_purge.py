@@ -61,16 +61,18 @@ def companions(facts: NodeFacts, target: Target, purged: Iterable[Purge]) -> lis
 
 
 def exchanged(facts: NodeFacts, target: Target) -> list[str]:
-    """Packages of the wanted vendor's other branches that have the same name in the wanted one.
+    """NVIDIA's packages of other branches that have the same name in the wanted one, where that is NVIDIA's too.
 
     apt brings them up or down in place, so that what depends on them, such as the metapackage cuda, can stay.
     """
+    if target.vendor != NVIDIA:
+        return []
     native = facts.distribution.architecture
     return sorted(
         package.name
         for package in facts.packages
         if package.kind == STACK
-        and (package.vendor, package.package.state) == (target.vendor, "i")
+        and (package.vendor, package.package.state) == (NVIDIA, "i")
         and package.branch != target.branch
         and not package.package.reinstallation_required
         and flavour_is_open(package.name) in (None, target.open_flavour)
