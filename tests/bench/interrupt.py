@@ -26,7 +26,7 @@ from .prepare import STATE
 _INVENTORY = "molecule/node/inventory/interrupt.yml"
 _NODE = "gpunode-interrupt"
 _IMAGE = "toolserve-bench/interrupt"
-_PLAY = "molecule/node/converge.yml"
+_PLAY = "molecule/node/gpu_nodes.yml"
 
 
 def main() -> int:
