@@ -373,8 +373,9 @@ def test_nor_are_those_of_another_vendor(tmp_path: Path) -> None:
     assert "libcuda1" in _purged(node.plan(CUDA_13))
 
 
-def test_nor_what_only_nvidia_has_where_the_distributions_driver_is_wanted(node: FakeNode) -> None:
-    node.packages["nvidia-driver"] = ("ii", "535.288.01-0ubuntu0.24.04.1")
+@pytest.mark.parametrize("version", ["535.288.01-0ubuntu0.24.04.1", "595.91.07-1ubuntu1"])
+def test_nor_what_only_nvidia_has_where_the_distributions_driver_is_wanted(node: FakeNode, version: str) -> None:
+    node.packages["nvidia-driver"] = ("ii", version)
     node.offered["nvidia-driver"] = [("580.178.04-1ubuntu1", "NVIDIA")]
     plan = node.plan(Wish(source="distribution", branch="580", replace_healthy=True))
     assert "nvidia-driver" not in plan.install and "nvidia-driver" in _purged(plan)
