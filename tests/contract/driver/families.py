@@ -20,6 +20,7 @@ class Family:
     special: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     text_first: bool = True  # text before a call is part of its format
+    parallel: bool = True  # several calls in an answer are
 
     def write(self, text: str, calls: list[Call]) -> str:
         """A whole answer."""
@@ -68,7 +69,7 @@ def _harmony(calls: list[Call]) -> str:
 
 # The forms are those of the models' documentation and of vLLM's templates and tests for them.
 FAMILIES = {
-    "gpt-oss": Harmony(_harmony),
+    "gpt-oss": Harmony(_harmony, parallel=False),
     "granite-20b": Family(_each("<function_call> {}"), text_first=False),
     "granite-3.0": Family(_list("<|tool_call|>[{}]"), special=("<|tool_call|>",), text_first=False),
     "granite-3.1": Family(_list("<tool_call>[{}]"), special=("<|tool_call|>",), text_first=False),
@@ -76,9 +77,10 @@ FAMILIES = {
     "internlm": Family(
         _each("<|action_start|><|plugin|>\n{}<|action_end|>", key="parameters"),
         special=("<|action_start|>", "<|plugin|>", "<|action_end|>"),
+        parallel=False,
     ),
     "jamba": Family(_list("<tool_calls>[\n    {}\n]</tool_calls>"), special=("<tool_calls>", "</tool_calls>")),
-    "llama3": Family(_each("{}", "; ", "parameters"), special=("<|python_tag|>",), text_first=False),
+    "llama3": Family(_each("{}", key="parameters"), special=("<|python_tag|>",), text_first=False, parallel=False),
     "mistral": Family(_list("[TOOL_CALLS] [{}]"), special=("[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[TOOL_RESULTS]")),
     "pythonic": Family(_pythonic, text_first=False),
     "qwen": Family(_each("<tool_call>\n{}\n</tool_call>"), added=("<tool_call>", "</tool_call>")),

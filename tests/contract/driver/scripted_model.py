@@ -48,24 +48,26 @@ _QUESTIONS: tuple[tuple[str, Callable[[re.Match[str]], _Answer]], ...] = (
 )
 _CODE = re.compile(r"\b\d{5}-[a-z]+\b")
 _UNIT: Call = ("set_unit", {"unit": "celsius"})
+# Of the tools that the questions are about; a server may leave them out of the prompt.
+_TOOLS = re.compile("filePath|Set the unit|Set all values")
 
 
 def answers(prompt: str, family: Family) -> Iterator[str]:
     """What it would like to write, and then what it writes where a grammar leaves no other choice."""
     text, calls = _reply(prompt)
+    if not family.parallel:
+        del calls[1:]
+    if calls and not _TOOLS.search(prompt):
+        text, calls = "I have no tools.", []
     yield family.write(text, calls)
     if len(calls) > 1:
         yield family.write(text, calls[:1])
     for forced in (calls, [_UNIT]):
         if forced:
             yield family.write("", forced)
-            yield json.dumps([_vllm_form(call) for call in forced], ensure_ascii=False)
+            for key in ("parameters", "arguments"):  # vLLM's own form, and Mistral's
+                yield json.dumps([{"name": name, key: values} for name, values in forced], ensure_ascii=False)
             yield json.dumps(forced[0][1], ensure_ascii=False)
-
-
-def _vllm_form(call: Call) -> dict[str, Any]:
-    """vLLM's own form of a required call, for parsers that bring no grammar."""
-    return {"name": call[0], "parameters": call[1]}
 
 
 def _reply(prompt: str) -> _Answer:

@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 import socket
 import sys
@@ -47,7 +48,9 @@ from vllm.v1.structured_output.backend_xgrammar import XgrammarBackend  # noqa: 
 from vllm.v1.structured_output.request import StructuredOutputRequest  # noqa: E402
 
 _MODEL = "MODEL"  # stands in command lines for the folder that is made here
-_TOKENS_AT_ONCE = 7  # a server under load hands several over in one delta
+_PIECES_AT_ONCE = 3  # a server under load hands several over in one delta
+# What models have as tokens, about: markers, words, digits, runs of other signs; beyond ASCII single bytes.
+_PIECE = re.compile(r"</?\|?[a-z_]+\|?>|\[[A-Z_]+\]| ?[A-Za-z]+|\d|\s+|[!-/:-@\[-`{-~]+|[^ -~]", re.DOTALL)
 _SHAPE = {
     "hidden_size": 64,
     "intermediate_size": 64,
@@ -85,15 +88,18 @@ class ScriptedEngine(EngineClient):
     ) -> AsyncIterator[RequestOutput]:
         request = self.input_processor.process_inputs(request_id, prompt, sampling_params, ("generate",))
         params = request.sampling_params
-        tokens = self._written(request.prompt_token_ids, params)
+        pieces = self._written(request.prompt_token_ids, params)
+        tokens = [token for piece in pieces for token in piece]
         cut = len(tokens) > params.max_tokens
-        tokens = tokens[: params.max_tokens]
+        del tokens[params.max_tokens :]
         detokenizer = IncrementalDetokenizer.from_new_request(self._tokenizer, request)
         delta = params.output_kind == RequestOutputKind.DELTA
         generator = random.Random(request_id)
         at = 0
         while at < len(tokens):
-            start, at = at, at + generator.randint(1, _TOKENS_AT_ONCE)
+            count = generator.randint(1, _PIECES_AT_ONCE)
+            start, at = at, at + sum(map(len, pieces[:count]))
+            del pieces[:count]
             new, finished = tokens[start:at], at >= len(tokens)
             detokenizer.update(new, finished and not cut)
             text = detokenizer.get_next_output_text(finished, delta)
@@ -109,24 +115,28 @@ class ScriptedEngine(EngineClient):
                 yield RequestOutput(request_id, None, request.prompt_token_ids, None, [output], finished)
             await asyncio.sleep(0)
 
-    def _written(self, prompt: list[int], params: Any) -> list[int]:
-        """The first of the model's answers that the request's grammar allows."""
+    def _written(self, prompt: list[int], params: Any) -> list[list[int]]:
+        """The first of the model's answers that the request's grammar allows, in pieces like tokens of a model."""
         text = self._tokenizer.decode(prompt, skip_special_tokens=False)
+        refused = []
         for answer in scripted_model.answers(text, self._family):
-            tokens = [*self._encoded(answer), self._end(answer)]
-            if self._allows(params, tokens):
-                return tokens
-        raise ValueError("The request's grammar allows nothing that the scripted model can write.")
+            pieces = [*self._encoded(answer), [self._end(answer)]]
+            if self._allows(params, [token for piece in pieces for token in piece]):
+                return pieces
+            refused.append(answer)
+        raise ValueError(f"{params.structured_outputs} allows none of {refused}")
 
     def _allows(self, params: Any, tokens: list[int]) -> bool:
         structured = StructuredOutputRequest.from_sampling_params(params)
         if structured is None:
             return True
         grammar = self._grammars.compile_grammar(*structured.structured_output_key)
-        return bool(grammar.accept_tokens("", tokens)) and grammar.is_terminated()
+        # Of a model with several end tokens a grammar knows the one that the tokenizer names.
+        ended = [*tokens[:-1], self._tokenizer.eos_token_id]
+        return bool(grammar.accept_tokens("", ended)) and grammar.is_terminated()
 
-    def _encoded(self, text: str) -> list[int]:
-        return list(self._tokenizer.encode(text, add_special_tokens=False))
+    def _encoded(self, text: str) -> list[list[int]]:
+        return [self._tokenizer.encode(piece, add_special_tokens=False) for piece in _PIECE.findall(text)]
 
     def _end(self, _answer: str) -> int:
         return int(self._tokenizer.eos_token_id)
@@ -135,8 +145,8 @@ class ScriptedEngine(EngineClient):
 class HarmonyEngine(ScriptedEngine):
     """gpt-oss writes tokens of its own vocabulary, which vLLM's packages have from 0.32 on."""
 
-    def _encoded(self, text: str) -> list[int]:
-        return list(_harmony().encode(text, allowed_special="all"))
+    def _encoded(self, text: str) -> list[list[int]]:
+        return [[token] for token in _harmony().encode(text, allowed_special="all")]
 
     def _end(self, answer: str) -> int:
         name = "<|call|>" if " to=functions." in answer else "<|return|>"
@@ -150,7 +160,7 @@ def _harmony() -> Any:
 
 
 # What an engine can do besides is not asked for here.
-ScriptedEngine.__abstractmethods__ = frozenset()
+ScriptedEngine.__abstractmethods__ = HarmonyEngine.__abstractmethods__ = frozenset()
 
 
 def _model_folder(folder: Path, family: families.Family) -> str:
