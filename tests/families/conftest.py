@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from .serving import Server, serving
-from .setups import RIGHT
+from .setups import REFUSED, RIGHT, WRONG
 
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    with serving([*RIGHT], tmp_path_factory.mktemp("families")) as started:
+    setups = [*RIGHT, *(wrong.setup for wrong in WRONG), *REFUSED]
+    with serving(setups, tmp_path_factory.mktemp("families")) as started:
         yield started

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,4 +78,46 @@ RIGHT = (
     Setup("qwen2.5-7b-instruct", "qwen"),
     Setup("qwen2.5-coder-7b-instruct", "qwen-coder"),
     Setup("toolace-8b", "pythonic"),
+)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A set-up that must fail. ``markup`` and ``right``: what the cause has to name."""
+
+    setup: Setup
+    markup: str
+    right: str
+
+
+def _wrong(profile: str, parser: str, markup: str, right: str) -> Wrong:
+    own = next(setup for setup in RIGHT if setup.profile == profile)
+    return Wrong(replace(own, parser=parser), markup, right)
+
+
+_LIST = "a bare JSON list"
+# hermes asks for special tokens, pythonic does not: they are left out of the text, and the call is bare.
+WRONG = (
+    _wrong("granite-20b-functioncalling", "hermes", "<function_call>", "granite-20b-fc"),
+    _wrong("granite-3.0-8b-instruct", "hermes", "<|tool_call|>", "granite"),
+    _wrong("granite-3.0-8b-instruct", "pythonic", _LIST, "granite"),
+    _wrong("granite-3.1-8b-instruct", "pythonic", "<tool_call>[…]", "granite"),
+    _wrong("hermes-3-llama-3.1-8b", "pythonic", "bare JSON", "hermes"),
+    _wrong("internlm2.5-7b-chat", "hermes", "<|action_start|>", "internlm"),
+    _wrong("internlm2.5-7b-chat", "pythonic", "bare JSON", "internlm"),
+    _wrong("jamba-1.5-mini", "hermes", "<tool_calls>", "jamba"),
+    _wrong("jamba-1.5-mini", "pythonic", _LIST, "jamba"),
+    _wrong("llama-3.1-8b-instruct", "hermes", "bare JSON", "llama3_json"),
+    _wrong("llama-3.2-3b-instruct", "pythonic", "bare JSON", "llama3_json"),
+    _wrong("mistral-7b-instruct-v0.3", "hermes", "[TOOL_CALLS]", "mistral"),
+    _wrong("mistral-7b-instruct-v0.3", "pythonic", _LIST, "mistral"),
+    _wrong("qwen2.5-7b-instruct", "pythonic", "<tool_call>", "qwen_tools"),
+    _wrong("qwen2.5-coder-7b-instruct", "hermes", "<tools>", "qwen_tools"),
+    _wrong("toolace-8b", "hermes", "[name(argument=…)]", "pythonic"),
+)
+# vLLM itself refuses these when it starts: their parsers look for tokens that the model has not.
+REFUSED = (
+    Setup("gpt-oss-20b", "gpt-oss", "hermes"),
+    Setup("qwen2.5-7b-instruct", "qwen", "llama3_json"),
+    Setup("qwen2.5-7b-instruct", "qwen", "jamba"),
 )

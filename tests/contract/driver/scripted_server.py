@@ -50,7 +50,7 @@ from vllm.v1.structured_output.request import StructuredOutputRequest  # noqa: E
 _MODEL = "MODEL"  # stands in command lines for the folder that is made here
 _PIECES_AT_ONCE = 3  # a server under load hands several over in one delta
 # What models have as tokens, about: markers, words, digits, runs of other signs; beyond ASCII single bytes.
-_PIECE = re.compile(r"</?\|?[a-z_]+\|?>|\[[A-Z_]+\]| ?[A-Za-z]+|\d|\s+|[!-/:-@\[-`{-~]+|[^ -~]", re.DOTALL)
+_PIECE = re.compile(r"</?\|?[a-z_]+\|?>|\[[A-Z_]+\]| ?[A-Za-z]+|\d|\s+|[!-/:;=-@\[-`{-~]+|<|[^ -~]", re.DOTALL)
 _SHAPE = {
     "hidden_size": 64,
     "intermediate_size": 64,
@@ -192,20 +192,34 @@ def _arguments(command: list[str]) -> Any:
     return arguments
 
 
+def _config(job: dict[str, Any], folder: Path) -> tuple[Any, Any]:
+    """The command line, and what vLLM makes of it."""
+    model = _model_folder(folder, families.FAMILIES[job["family"]])
+    arguments = _arguments([model if part == _MODEL else part for part in job["command"]])
+    if arguments.tool_parser_plugin:
+        ToolParserManager.import_tool_parser(arguments.tool_parser_plugin)
+    return arguments, AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
+
+
 async def _serve(job: dict[str, Any], listening: socket.socket) -> None:
     family = families.FAMILIES[job["family"]]
     with tempfile.TemporaryDirectory() as folder:
-        model = _model_folder(Path(folder), family)
-        arguments = _arguments([model if part == _MODEL else part for part in job["command"]])
-        if arguments.tool_parser_plugin:
-            ToolParserManager.import_tool_parser(arguments.tool_parser_plugin)
-        config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config()
+        arguments, config = _config(job, Path(folder))
         engine = (HarmonyEngine if isinstance(family, families.Harmony) else ScriptedEngine)(config, family)
         await (await build_and_serve(engine, "", listening, arguments))
 
 
+def _warm_up(job: dict[str, Any]) -> None:
+    """Import, once for all, what vLLM imports only when it reads a model's configuration."""
+    with tempfile.TemporaryDirectory() as folder:
+        _config(job, Path(folder))
+    import vllm.entrypoints.generate.api_router
+    import vllm.entrypoints.openai.responses.serving  # noqa: F401
+
+
 def main() -> None:
     jobs = json.loads(sys.stdin.readline())
+    _warm_up(next(iter(jobs.values())))
     ports, children = {}, []
     for name, job in jobs.items():
         listening = socket.create_server(("127.0.0.1", 0))
