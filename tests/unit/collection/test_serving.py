@@ -159,9 +159,7 @@ class TestOptionsOfTheUser:
     def test_a_secret_may_not_stand_on_the_command_line(self, name):
         assert "shows secrets" in refusal("pocket", {name: "s3cret"})
 
-    @pytest.mark.parametrize(
-        "name", ["tool-call-parser", "chat-template", "served-model-name", "host"]
-    )
+    @pytest.mark.parametrize("name", ["tool-call-parser", "chat-template", "served-model-name", "host"])
     def test_one_may_not_undo_what_the_checks_rely_on(self, name):
         assert "gpunode_profile_overrides" in refusal("pocket", {name: "x"})
 
