@@ -62,11 +62,12 @@ _BARE_LIST = _family(
     "Mistral, Granite 3.0 and Jamba 1.5, whose special tokens are left out,",
 )
 _BARE_PARAMETERS = _family(
-    "bare JSON", r'(?P<json>\{.*"parameters".*\})', ("llama3_json", "internlm"), "Llama 3, and InternLM 2.5 without tokens,"
+    "bare JSON",
+    r'(?P<json>\{.*"parameters".*\})',
+    ("llama3_json", "internlm"),
+    "Llama 3, and InternLM 2.5 without tokens,",
 )
-_BARE = _family(
-    "bare JSON", r"(?P<json>\{.*\})", ("llama3_json", "hermes"), "Llama 3, and Hermes 3 without its tags,"
-)
+_BARE = _family("bare JSON", r"(?P<json>\{.*\})", ("llama3_json", "hermes"), "Llama 3, and Hermes 3 without its tags,")
 _PYTHONIC = _family("[name(argument=…)]", r"\[\s*(?P<name>\w+)\(.*\)\s*\]", ("pythonic",), "Llama 3.2, ToolACE")
 _NAMED_CALL = re.compile(r'"name"\s*:\s*"(?P<name>[^"]*)"')
 

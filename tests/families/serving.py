@@ -52,14 +52,17 @@ def serving(setups: list[Setup], folder: Path) -> Iterator[dict[str, Server]]:
     interpreter.prepare([release])
     jobs = {setup.name: setup.job(release, folder) for setup in setups}
     environment = {**interpreter.environment(release), "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
-    with (folder / "start.log").open("w") as log, subprocess.Popen(
-        interpreter.command(HERE / "driver" / "scripted_server.py", []),
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-    ) as process:
+    with (
+        (folder / "start.log").open("w") as log,
+        subprocess.Popen(
+            interpreter.command(HERE / "driver" / "scripted_server.py", []),
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(json.dumps(jobs) + "\n")
         process.stdin.flush()
