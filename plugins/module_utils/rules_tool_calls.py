@@ -91,7 +91,8 @@ def _parser_advice(family: MarkupFamily, outcome: Outcome) -> str:
         )
     return (
         "No parser of vLLM reads this. Give the model a chat template that asks for a format which a parser reads, "
-        "such as qwen_tools.jinja (qwen_coder_tools.jinja for Qwen2.5-Coder) with the parser qwen_tools, or serve another model."
+        "such as qwen_tools.jinja (qwen_coder_tools.jinja for Qwen2.5-Coder) with the parser qwen_tools, "
+        "or serve another model."
     )
 
 
