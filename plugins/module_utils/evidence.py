@@ -46,7 +46,7 @@ def build(
     :param gpu: what gpu_info returned, if it ran.
     :param container: ``docker inspect`` of the server's container, if it is known.
     :param image: ``docker inspect`` of its image.
-    :param switch: what an upgrade did before: ``downtime_seconds``, and ``rolled_back_because`` where it was taken back.
+    :param switch: what an upgrade did before: ``downtime_seconds``, and ``rolled_back_because`` or None.
     :param secrets: what must not stand in the document, wherever it came from.
     """
     setup = Setup(tool_calls, throughput or {}, waiting or {}, gpu or {}, container or {}, profile or {})
