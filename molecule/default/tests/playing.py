@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -49,6 +51,19 @@ def kill(started: subprocess.Popen[str]) -> None:
     """The play and all that it has started, at once."""
     os.killpg(started.pid, signal.SIGKILL)
     started.communicate()
+
+
+def set_up_docker(inventory: Path = INVENTORY, **values: object) -> subprocess.CompletedProcess[str]:
+    return play("--tags", "docker", "--extra-vars", json.dumps(values), inventory=inventory)
+
+
+def changes(result: subprocess.CompletedProcess[str]) -> int:
+    return sum(map(int, re.findall(r"changed=(\d+)", result.stdout)))
+
+
+def said(result: subprocess.CompletedProcess[str]) -> str:
+    """All that the play printed, on one line."""
+    return " ".join((result.stdout + result.stderr).split())
 
 
 def inventory_of(node: str, folder: Path) -> Path:
