@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make upgrade-node`: from real vLLM 0.31 to 0.32 by upgrade.yml, and one upgrade that is not proven and taken back."""
+"""`make upgrade-node`: from real vLLM 0.31 to 0.32 by upgrade.yml, and an upgrade that is not proven and taken back."""
 
 from __future__ import annotations
 
