@@ -62,7 +62,7 @@ _SHAPE = {
 }
 
 
-class ScriptedEngine(EngineClient):
+class ScriptedEngine(EngineClient):  # type: ignore[misc]  # of no known type without vLLM
     """What of an engine the API server talks to; the model's part of it is scripted."""
 
     errored = is_stopped = False

@@ -20,6 +20,8 @@ import pytest
 
 from tests.profiles import reading
 
+pytestmark = pytest.mark.plays
+
 ROLE = reading.ROOT / "roles/vllm"
 PROBE = ROLE / "files/mcp_probe.py"
 KEY = "exa-canary"
