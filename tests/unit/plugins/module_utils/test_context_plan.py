@@ -157,6 +157,16 @@ class TestNumber:
         (stop,) = planned(gpu(), context=wanted).stops
         assert f"vllm_max_model_len is {wanted}" in stop and "neither auto" in stop
 
+    @pytest.mark.parametrize("share", ["much", 0, 1.5, -0.5, 95])
+    def test_what_is_no_share_of_the_memory(self, share: Any) -> None:
+        (stop,) = planned(gpu(), settings={"gpu-memory-utilization": share}).stops
+        assert f"gpu-memory-utilization is {share}" in stop
+        assert planned(gpu(), settings={"gpu-memory-utilization": "1"}).stops == []
+
+    def test_what_is_no_memory(self) -> None:
+        (stop,) = planned(gpu(), gpu_memory_gib="20 GB").stops
+        assert "vllm_gpu_memory_gib is 20 GB" in stop
+
 
 class TestItStaysWhatItIs:
     def test_a_difference_within_what_is_known_changes_nothing(self) -> None:
