@@ -70,6 +70,11 @@ class TestAuto:
         assert "Clients may ask for" in found.notes[1]
         assert planned(gpu(), of=LLAMA, extra={"kv-cache-dtype": "fp8"}).profile["context"]["output"] == 4096
 
+    def test_a_profile_may_allow_long_answers_in_the_context_that_it_asks_for(self) -> None:
+        long = {**REFERENCE, "context": {"maximum": 8192, "output": 4096, "model_limit": 32768}}
+        assert planned(gpu(), of=long).profile == long
+        assert planned(gpu(), of=long, context=16384).profile["context"]["output"] == 4096
+
     def test_the_users_profile_stays_as_it_is(self) -> None:
         planned(gpu(), of=LLAMA)
         assert LLAMA["context"] == {"maximum": 32768, "output": 4096, "model_limit": 131072}
@@ -188,6 +193,9 @@ class TestItStaysWhatItIs:
         less = profile("llama-3.1-8b-instruct", context={"maximum": 12000, "output": 1024, "model_limit": 131072})
         assert served(planned(gpu(), of=less, rendered=12800)) == 12000
         assert served(planned(gpu(), rendered=32000)) == 32768
+        fits = served(planned(gpu(), of=LLAMA))
+        hardly = {**LLAMA, "context": {**LLAMA["context"], "maximum": fits + 160}}
+        assert served(planned(gpu(), of=hardly, rendered=fits + 1600)) == fits
 
     def test_a_number_is_obeyed(self) -> None:
         assert served(planned(gpu(), context=20000, rendered=20016)) == 20000
