@@ -199,9 +199,9 @@ def small_kv_cache(setup: Setup) -> Cause | None:
     return Cause(
         f"the KV cache holds {tokens} tokens, and about {expected} were to be expected with this GPU, model and "
         "options",
-        "When the server started, something else took memory of the GPU, or it needed more than is known besides the "
+        "While the server started, something else took memory of the GPU, or it needed more than is known besides the "
         "weights.",
-        "Look who else holds memory of the GPU (nvidia-smi), end that and start the server again; or lower "
+        "Start the server again while nothing else changes on the GPU (nvidia-smi shows who holds its memory); or lower "
         "max-num-batched-tokens and max-num-seqs, for which vLLM sets memory aside.",
         LIKELY,
     )
