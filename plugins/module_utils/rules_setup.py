@@ -201,8 +201,8 @@ def small_kv_cache(setup: Setup) -> Cause | None:
         "options",
         "While the server started, something else took memory of the GPU, or it needed more than is known besides the "
         "weights.",
-        "Start the server again while nothing else changes on the GPU (nvidia-smi shows who holds its memory); or lower "
-        "max-num-batched-tokens and max-num-seqs, for which vLLM sets memory aside.",
+        "Start the server again while nothing else changes on the GPU (nvidia-smi shows who holds its memory); or "
+        "lower max-num-batched-tokens and max-num-seqs, for which vLLM sets memory aside.",
         LIKELY,
     )
 
