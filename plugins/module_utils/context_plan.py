@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import serving, serving_options
 from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB, KvCache, KvPool, SizingError
-from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_memory import GpuMemory, Server
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_memory import CPU_BLOCK_TOKENS, GpuMemory, Server
 from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ServingRelease
 
 AUTO = "auto"
@@ -143,7 +143,7 @@ def _cpu_room(server: Server) -> _Room | None:
     if not space:
         return None
     pool = KvPool(space, 1.0, 0, 0)
-    fits = pool.largest_context(kv_cache)
+    fits = pool.largest_context(kv_cache, max(server.block, CPU_BLOCK_TOKENS))
     return _Room(fits, fits, fits, pool, kv_cache, 0, False, f"{_CPU_SPACE} gives the KV cache {space / GIB:.1f} GiB")
 
 
