@@ -66,7 +66,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, bool, list[str]]] = 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")
-    asked = "{'image': __vllm_image, 'pull': __vllm_image_to_pull, 'there': __vllm_image_is_there, 'reasons': __vllm_image_reasons_to_stop}"
+    names = {
+        "image": "__vllm_image",
+        "pull": "__vllm_image_to_pull",
+        "there": "__vllm_image_is_there",
+        "reasons": "__vllm_image_reasons_to_stop",
+    }
+    asked = f"{{{', '.join(f'{title!r}: {name}' for title, name in names.items())}}}"
     # Each on a host of its own: facts of one case must not reach the next.
     plays = [
         {
