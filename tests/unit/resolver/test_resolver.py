@@ -61,7 +61,7 @@ class Node:
         assert plan.pin is not None
         for entry in plan.purge:
             del self.apt.installed[entry.name]
-        if plan.dpkg_repair:
+        if plan.dpkg_finish:
             self.apt.states = {}
         self.apt.write_preferences(plan.pin["content"])
         return self.apt.simulate("install", *plan.install)
