@@ -88,9 +88,9 @@ molecule: $(READY) ## The play on systemd nodes, virgin and with leftovers of dr
 	molecule test
 	molecule test --scenario-name node
 
-interrupt-node: $(READY) ## Kill the play at 20 random moments on a node with leftovers and run it again (TIMES=20 SEED=…)
+interrupt-node: $(READY) ## Kill the play at 20 random moments on nodes with a past and run it again (TIMES=20 JOBS=1 SEED=… POWER_CUT=1)
 	@$(BENCH) prepare
-	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) $(if $(SEED),--seed $(SEED))
+	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(POWER_CUT),--power-cut)
 
 chat-templates: $(READY) ## Hold the chat templates against the models' own, in old and new transformers
 	@$(VENV)/bin/python -m tests.contract.chat_templates

@@ -30,7 +30,7 @@ from .console import BenchError, fail, say, step
 from .prepare import STATE
 
 _INVENTORY = "molecule/node/inventory/interrupt.yml"
-_PLAY = "molecule/node/gpu_nodes.yml"
+_PLAYS = {"all": "molecule/node/gpu_nodes.yml", "driver": "molecule/node/driver.yml"}
 _RUNS = 4
 _LOGS = STATE / "interrupt"
 
@@ -50,11 +50,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="nodes at once, each with a past of its own")
     parser.add_argument("--seed", type=int, default=None, help="repeats the moments of an earlier run")
     parser.add_argument("--only", metavar="NODE", help="this node of the inventory alone")
+    parser.add_argument("--play", choices=_PLAYS, default="all", help="the driver alone makes for short rounds")
     parser.add_argument("--power-cut", action="store_true", help="the node loses its power too")
     arguments = parser.parse_args()
     nodes = [arguments.only] if arguments.only else _nodes()
     try:
-        return _run(nodes, arguments.times, arguments.jobs, arguments.seed, arguments.power_cut)
+        bench = Bench(_PLAYS[arguments.play], arguments.power_cut)
+        return bench.run(nodes, arguments.times, arguments.jobs, arguments.seed)
     except BenchError as error:
         return fail(error)
     finally:
@@ -62,24 +64,108 @@ def main() -> int:
         subprocess.run(["docker", "rmi", "--force", *map(_image, nodes)], capture_output=True, check=False)
 
 
-def _run(nodes: list[str], times: int, jobs: int, seed: int | None, power_cut: bool) -> int:
-    seed = random.randrange(10**6) if seed is None else seed
-    _LOGS.mkdir(parents=True, exist_ok=True)
-    with step("Nodes with a past, as images"):
-        for name in ("tests/bench/destroy_nodes.yml", "tests/bench/create_nodes.yml", "molecule/node/prepare.yml"):
-            _must(_playbook(name, *_limited(nodes)), name)
+@dataclass(frozen=True)
+class Bench:
+    """What is played, and how it is interrupted."""
+
+    play: str
+    power_cut: bool
+
+    def run(self, nodes: list[str], times: int, jobs: int, seed: int | None) -> int:
+        """All rounds; returns the exit code."""
+        seed = random.randrange(10**6) if seed is None else seed
+        _LOGS.mkdir(parents=True, exist_ok=True)
+        with step("Nodes with a past, as images"):
+            for name in ("tests/bench/destroy_nodes.yml", "tests/bench/create_nodes.yml", "molecule/node/prepare.yml"):
+                _must(_playbook(name, *_limited(nodes)), name)
+            for node in nodes:
+                subprocess.run(["docker", "commit", node, _image(node)], check=True, capture_output=True)
+        with step("The play without an interruption"), ThreadPoolExecutor(jobs) as pool:
+            seconds = dict(zip(nodes, pool.map(self._uninterrupted, nodes), strict=True))
         for node in nodes:
-            subprocess.run(["docker", "commit", node, _image(node)], check=True, capture_output=True)
-    with step("The play without an interruption"), ThreadPoolExecutor(jobs) as pool:
-        seconds = dict(zip(nodes, pool.map(_uninterrupted, nodes), strict=True))
-    for node in nodes:
-        say(f"    {node}: {seconds[node]:.0f} s")
-    say(f"    seed {seed}\n\n round  {'node':30}  killed after  {'in task':56}  runs  outcome")
-    rounds = list(_rounds(nodes, seconds, times, random.Random(seed)))
-    with ThreadPoolExecutor(jobs) as pool:
-        converged = list(pool.map(lambda node: _rounds_of(node, rounds, power_cut), nodes))
-    say(f"\n{sum(converged)} of {times} ended converged (seed {seed}{', power cut' if power_cut else ''})")
-    return 0 if sum(converged) == times else 1
+            say(f"    {node}: {seconds[node]:.0f} s")
+        say(f"    seed {seed}\n\n round  {'node':30}  killed after  {'in task':56}  runs  outcome")
+        rounds = list(_rounds(nodes, seconds, times, random.Random(seed)))
+        with ThreadPoolExecutor(jobs) as pool:
+            converged = sum(pool.map(lambda node: self._rounds_of(node, rounds), nodes))
+        say(f"\n{converged} of {times} ended converged (seed {seed}{', power cut' if self.power_cut else ''})")
+        return 0 if converged == times else 1
+
+    def _rounds_of(self, node: str, rounds: Iterable[Round]) -> int:
+        """Those of one node, one after another; returns how many ended converged."""
+        converged = 0
+        for one in rounds:
+            if one.node != node:
+                continue
+            task, runs = "", "-"
+            try:
+                _fresh(node)
+                task = self._killed(one)
+                runs, outcome = str(self._converge(node, f"round-{one.number}")), "converged"
+                converged += 1
+            except BenchError as error:
+                outcome = str(error).splitlines()[0]
+            say(f"{one.number:6d}  {node:30}  {one.after:10.1f} s  {task[:56]:56}  {runs:>4}  {outcome}")
+        return converged
+
+    def _uninterrupted(self, node: str) -> float:
+        """How long the first run takes on a fresh node, in seconds."""
+        _fresh(node)
+        start = time.monotonic()
+        result = self._logged(node, "uninterrupted")
+        seconds = time.monotonic() - start
+        if result.returncode != 0:
+            _reboot_if_asked(node, result, "uninterrupted")
+        return seconds
+
+    def _killed(self, one: Round) -> str:
+        """Start the play and kill it; returns the task that it was in."""
+        log = _LOGS / f"{one.node}-round-{one.number}-killed.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                _command(self.play, *_limited([one.node])),
+                cwd=REPOSITORY,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            try:
+                process.wait(one.after)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if self.power_cut:
+            subprocess.run(["docker", "kill", one.node], check=True, capture_output=True)
+            subprocess.run(["docker", "start", one.node], check=True, capture_output=True)
+            _wait_for_systemd(one.node)
+        said = log.read_text()
+        if "PLAY RECAP" in said:
+            return "(it had ended)"
+        tasks = re.findall(r"^TASK \[(?:toolserve\.gpunode\.)?(.+?)\] \*", said, re.MULTILINE)
+        return str(tasks[-1]) if tasks else "(before the first)"
+
+    def _converge(self, node: str, name: str) -> int:
+        """Run the play, with the reboots that it asks for, until nothing changes; returns the number of runs.
+
+        :raises BenchError: it fails for another reason, or still changes something in the last run.
+        """
+        for runs in range(1, _RUNS + 1):
+            result = self._logged(node, f"{name}-{runs}")
+            if result.returncode != 0:
+                _reboot_if_asked(node, result, f"{name}-{runs}")
+            elif re.search(rf"^{node} .* changed=0 ", result.stdout, re.MULTILINE):
+                audit = subprocess.run(["docker", "exec", node, "dpkg", "--audit"], capture_output=True, check=False)
+                if audit.stdout:
+                    raise BenchError(f"dpkg --audit: {audit.stdout.decode()}")
+                return runs
+        raise BenchError(f"run {_RUNS} still changes something ({_LOGS}/{node}-{name}-{_RUNS}.log)")
+
+    def _logged(self, node: str, name: str) -> subprocess.CompletedProcess[str]:
+        result = _playbook(self.play, *_limited([node]))
+        (_LOGS / f"{node}-{name}.log").write_text(result.stdout)
+        return result
 
 
 def _rounds(nodes: list[str], seconds: dict[str, float], times: int, moments: random.Random) -> Iterator[Round]:
@@ -88,91 +174,10 @@ def _rounds(nodes: list[str], seconds: dict[str, float], times: int, moments: ra
         yield Round(number, node, moments.uniform(1, seconds[node]))
 
 
-def _rounds_of(node: str, rounds: Iterable[Round], power_cut: bool) -> int:
-    """Those of one node, one after another; returns how many ended converged."""
-    converged = 0
-    for one in rounds:
-        if one.node != node:
-            continue
-        task, runs = "", "-"
-        try:
-            _fresh(node)
-            task = _killed(one, power_cut)
-            runs, outcome = str(_converge(node, f"round-{one.number}")), "converged"
-            converged += 1
-        except BenchError as error:
-            outcome = str(error).splitlines()[0]
-        say(f"{one.number:6d}  {node:30}  {one.after:10.1f} s  {task[:56]:56}  {runs:>4}  {outcome}")
-    return converged
-
-
-def _uninterrupted(node: str) -> float:
-    """How long the first run takes on a fresh node, in seconds."""
-    _fresh(node)
-    start = time.monotonic()
-    result = _play(node, "uninterrupted")
-    seconds = time.monotonic() - start
-    if result.returncode != 0:
-        _reboot_if_asked(node, result, "uninterrupted")
-    return seconds
-
-
 def _fresh(node: str) -> None:
     _must(_playbook("tests/bench/destroy_nodes.yml", *_limited([node])), "destroy_nodes.yml")
     image = ("-e", f"bench_image={_image(node)}")
     _must(_playbook("tests/bench/create_nodes.yml", *_limited([node]), *image), "create_nodes.yml")
-
-
-def _killed(one: Round, power_cut: bool) -> str:
-    """Start the play and kill it; returns the task that it was in."""
-    log = _LOGS / f"{one.node}-round-{one.number}-killed.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            _command(_PLAY, *_limited([one.node])),
-            cwd=REPOSITORY,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            process.wait(one.after)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    if power_cut:
-        subprocess.run(["docker", "kill", one.node], check=True, capture_output=True)
-        subprocess.run(["docker", "start", one.node], check=True, capture_output=True)
-        _wait_for_systemd(one.node)
-    said = log.read_text()
-    if "PLAY RECAP" in said:
-        return "(it had ended)"
-    tasks = re.findall(r"^TASK \[(?:toolserve\.gpunode\.)?(.+?)\] \*", said, re.MULTILINE)
-    return str(tasks[-1]) if tasks else "(before the first)"
-
-
-def _converge(node: str, name: str) -> int:
-    """Run the play, with the reboots that it asks for, until nothing changes; returns the number of runs.
-
-    :raises BenchError: it fails for another reason, or still changes something in the last run.
-    """
-    for runs in range(1, _RUNS + 1):
-        result = _play(node, f"{name}-{runs}")
-        if result.returncode != 0:
-            _reboot_if_asked(node, result, f"{name}-{runs}")
-        elif re.search(rf"^{node} .* changed=0 ", result.stdout, re.MULTILINE):
-            audit = subprocess.run(["docker", "exec", node, "dpkg", "--audit"], capture_output=True, check=False)
-            if audit.stdout:
-                raise BenchError(f"dpkg --audit: {audit.stdout.decode()}")
-            return runs
-    raise BenchError(f"run {_RUNS} still changes something ({_LOGS}/{node}-{name}-{_RUNS}.log)")
-
-
-def _play(node: str, name: str) -> subprocess.CompletedProcess[str]:
-    result = _playbook(_PLAY, *_limited([node]))
-    (_LOGS / f"{node}-{name}.log").write_text(result.stdout)
-    return result
 
 
 def _reboot_if_asked(node: str, result: subprocess.CompletedProcess[str], name: str) -> None:
