@@ -91,9 +91,10 @@ def test_a_dry_run_tells_the_whole_plan_and_changes_nothing(node: str) -> None:
     there = {
         name for name, _space, version in (line.partition(" ") for line in dpkg.splitlines()) if VERSION.match(version)
     }
-    assert purged(plan) == there
+    assert purged(plan) <= there
     if past(node) not in PLANS:
         return
+    assert purged(plan) == there
     expected = [
         *PLANS[past(node)],
         *([r"Reboot: The driver nouveau is loaded"] if "bench_gpu_nouveau" in NODES[node] else []),

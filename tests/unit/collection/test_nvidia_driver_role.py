@@ -257,6 +257,24 @@ def test_reasons_to_stop_are_those_of_the_plan_and_a_reboot_that_may_not_be() ->
     assert reasons_to_stop({**nouveau, "state": "healthy"}, "if_needed_fail") == []
 
 
+def test_of_an_unknown_system_it_is_told_once() -> None:
+    """The words are those of the planner and of the role preflight, read from where they stand."""
+    planner = "This is {here or 'an unknown system'}. A driver is installed on"
+    assert planner in (ROLE.parents[1] / "plugins/module_utils/nvidia_stops.py").read_text()
+    preflight = "The roles know the packages of"
+    assert preflight in (ROLE.parent / "preflight/vars/main.yml").read_text()
+    stops = ["This is debian 11 amd64. A driver is installed on ubuntu 22.04 only.", "Secure Boot is on."]
+    known = {
+        "__nvidia_driver_plan": {**PLAN, "stops": stops},
+        "nvidia_driver_reboot": "auto",
+        **IDLE,
+    }
+    name = "__nvidia_driver_reasons_to_add"
+    assert value(name, **known, gpunode_reasons_to_stop=["A port is in use."]) == stops
+    assert value(name, **known, gpunode_reasons_to_stop=[f"This node runs Debian 11.9. {preflight} x."]) == stops[1:]
+    assert value(name, **known) == stops
+
+
 @pytest.mark.parametrize(("passed", "action"), [(True, "none"), (False, "reboot")])
 def test_nothing_is_rebooted_where_cuda_works(passed: bool, action: str) -> None:
     decision = value(
