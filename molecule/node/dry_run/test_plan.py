@@ -14,10 +14,12 @@ import re
 import pytest
 from nodes import NODES, each_node, on, past, play
 
-# What looking itself leaves: Ansible's temporary folder, caches, logs; and clocks of systemd's timers.
+# What looking itself leaves: Ansible's temporary folder, caches, locks, logs; and clocks of systemd's timers.
 TRACES = re.compile(
-    r"/(root(/\.ansible.*)?|(tmp|run|var/tmp|var/log|var/cache|var/lib/systemd|srv/standin)(/.*)?|.*/__pycache__(/.*)?)"
+    r"/(root/\.ansible.*|(tmp|run|var/tmp|var/log|var/cache|var/lib/systemd|srv/standin)(/.*)?|.*/__pycache__(/.*)?"
+    r"|var/lib/dpkg/lock.*)"
 )
+BEFORE = "/srv/standin/before-the-dry-run"
 VERSION = re.compile(r"(535|550|570|610)\.")
 PIN = r"Pin: /etc/apt/preferences\.d/toolserve-gpunode-nvidia-driver"
 INSTALL = r"Install: cuda-drivers 595\.\*"
@@ -67,6 +69,11 @@ PLANS = {
 MAY_BE_MISSING = {r"Put aside: /etc/apt/sources\.list\.d/nvidia-docker\.list: NVIDIA has given"}
 
 
+def files(node: str, *conditions: str) -> set[str]:
+    """All files of a node that fulfil them, without traces."""
+    return {path for path in on(node, "find", "/", "-xdev", *conditions).splitlines() if not TRACES.fullmatch(path)}
+
+
 def plan_in(output: str) -> list[str]:
     shown = output[output.index("Plan | Show it]") :]
     lines: list[str] = json.JSONDecoder().raw_decode(shown[shown.index("{") :])[0]["msg"]
@@ -80,11 +87,12 @@ def purged(plan: list[str]) -> set[str]:
 
 @pytest.mark.parametrize("node", each_node())
 def test_a_dry_run_tells_the_whole_plan_and_changes_nothing(node: str) -> None:
-    on(node, "touch", "/srv/standin/before-the-dry-run")
+    on(node, "touch", BEFORE)
+    before = files(node)
     done = play(node, "--check", "--diff")
     assert done.returncode == 0, done.stdout + done.stderr
-    find = on(node, "find", "/", "-xdev", "-newercm", "/srv/standin/before-the-dry-run").splitlines()
-    assert [path for path in find if path != "/" and not TRACES.fullmatch(path)] == []
+    assert files(node) ^ before == set()
+    assert files(node, "-newercm", BEFORE, "-not", "-type", "d") == set()
 
     plan = plan_in(done.stdout)
     dpkg = on(node, "dpkg-query", "--show", "--showformat", "${Package} ${Version}\n")
