@@ -10,7 +10,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 SCENARIO = Path(__file__).parents[1]
@@ -22,11 +21,9 @@ NODES: dict[str, dict[str, Any]] = {
 }
 
 
-def each_node(*pasts: str) -> list[Any]:
-    """All nodes, or those with these pasts; the tests of one node run one after another."""
-    return [
-        pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in NODES if not pasts or past(name) in pasts
-    ]
+def each_node(*pasts: str) -> list[str]:
+    """All nodes, or those with these pasts."""
+    return [name for name in NODES if not pasts or past(name) in pasts]
 
 
 def past(node: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.plays
 REPOSITORY = Path(__file__).parents[3]
 # What setup would have gathered: a node on which nothing is wrong.
 FACTS = {
