@@ -24,6 +24,8 @@ class Unusable(Exception):
 
 def main(job_file: str) -> int:
     """:param job_file: JSON, mode 0600; roles/model_weights/tasks/begin.yml writes it."""
+    if not Path(job_file).exists():
+        return 0  # killed between the end and its exit
     job = json.loads(Path(job_file).read_text())
     notes = Notes(Path(job["notes"]), job["bytes"])
     # Read when huggingface_hub is imported.
