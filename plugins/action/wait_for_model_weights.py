@@ -86,6 +86,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _stalled(self, download: Download) -> str:
         return (
             f"Nothing has arrived for {self._options['stall_timeout']:g} s: {download.describe()}. "
-            f"{download.message or 'The connection to the hub may hang.'} Look at journalctl --unit {self._options['unit']} on "
-            "the node, and run the play again: the download goes on by itself, and what has arrived is kept."
+            f"{download.message or 'The connection to the hub may hang.'} Look at journalctl --unit "
+            f"{self._options['unit']} on the node, and run the play again: the download goes on by itself, and what "
+            "has arrived is kept."
         )

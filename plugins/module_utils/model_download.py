@@ -40,8 +40,8 @@ class Download:
         if not self.running and not self.finished:
             seen = f" after: {self.message}" if self.message else ""
             return (
-                f"The download ended without a result{seen}. The node may have been restarted, or the unit stopped. Run "
-                "the play again: what has arrived is kept."
+                f"The download ended without a result{seen}. The node may have been restarted, or the unit stopped. "
+                "Run the play again: what has arrived is kept."
             )
         return ""
 

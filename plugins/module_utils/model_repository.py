@@ -100,14 +100,15 @@ def settings_problems(repository: str, revision: str) -> list[str]:
     problems = []
     if not _REPOSITORY.fullmatch(repository) or ".." in repository:
         problems.append(
-            f"{repository!r} is no repository of a model hub, which is named owner/model. Correct model.id in the profile."
+            f"{repository!r} is no repository of a model hub, which is named owner/model. Correct model.id in the "
+            "profile."
         )
     if not revision:
         return problems
     if not _REVISION.fullmatch(revision) or ".." in revision:
         problems.append(
-            f"The revision {revision!r} is malformed. Set model_weights_revision to a commit (40 hexadecimal digits), a "
-            "branch or a tag of the repository."
+            f"The revision {revision!r} is malformed. Set model_weights_revision to a commit (40 hexadecimal digits), "
+            "a branch or a tag of the repository."
         )
     elif _SHORT_COMMIT.fullmatch(revision):
         problems.append(
@@ -130,13 +131,13 @@ def refusal(status: int, code: str, repository: str, revision: str, endpoint: st
         )
     if code == "GatedRepo" and not has_token:
         return (
-            f"{seen}: the model is behind a licence, and vllm_hf_token is not set. With an account of the hub {licence}, make a "
-            "token that may read, and set vllm_hf_token (ansible-vault encrypt_string)."
+            f"{seen}: the model is behind a licence, and vllm_hf_token is not set. With an account of the hub "
+            f"{licence}, make a token that may read, and set vllm_hf_token (ansible-vault encrypt_string)."
         )
     if code == "GatedRepo" or status == 403:
         return (
-            f"{seen}: the account of vllm_hf_token may not read this model. With that account {licence} and wait until it is "
-            "granted; a fine-grained token also needs the right to read gated repositories."
+            f"{seen}: the account of vllm_hf_token may not read this model. With that account {licence} and wait until "
+            "it is granted; a fine-grained token also needs the right to read gated repositories."
         )
     if status == 401 and has_token and code != "RepoNotFound":
         return f"{seen}: it does not know the token in vllm_hf_token. It may be revoked or mistyped; set a new one."
@@ -153,9 +154,9 @@ def refusal(status: int, code: str, repository: str, revision: str, endpoint: st
 
 def unreachable(endpoint: str, error: str) -> str:
     return (
-        f"The node does not reach the model hub {endpoint}: {error}. Open the way, set a proxy (model_weights_environment: "
-        "{HTTPS_PROXY: …}) or a mirror (model_weights_hub_url), or bring the weights with model_weights_source archive or "
-        "directory."
+        f"The node does not reach the model hub {endpoint}: {error}. Open the way, set a proxy (HTTPS_PROXY in "
+        "model_weights_environment) or a mirror (model_weights_hub_url), or bring the weights with "
+        "model_weights_source archive or directory."
     )
 
 

@@ -10,11 +10,11 @@ module: model_repository_info
 short_description: Ask the model hub what a revision of a model consists of
 version_added: 0.1.0
 description:
-  - Asks the Hugging Face hub, or a mirror of it, for the commit behind a revision and the files that a server needs, with
-    their sizes and checksums. Nothing is downloaded.
-  - When the hub does not give the model, it says why in RV(problem), with what to do. A repository that does not exist, a
-    revision that does not exist, a licence that has not been accepted, a token that is unknown and a hub that is out of
-    reach each have a message of their own. That is a result, not a failure.
+  - Asks the Hugging Face hub, or a mirror of it, for the commit behind a revision and the files that a server needs,
+    with their sizes and checksums. Nothing is downloaded.
+  - When the hub does not give the model, it says why in RV(problem), with what to do. A repository that does not exist,
+    a revision that does not exist, a licence that has not been accepted, a token that is unknown and a hub that is out
+    of reach each have a message of their own. That is a result, not a failure.
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.read_only
@@ -154,8 +154,8 @@ def _listing(options: dict[str, Any]) -> Listing:
         found = model_repository.listing(json.loads(content), options["include"], options["exclude"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _Refused(
-            f"{endpoint} does not answer as a model hub does: {error}. Correct model_weights_hub_url; a proxy may also have "
-            "answered in its place."
+            f"{endpoint} does not answer as a model hub does: {error}. Correct model_weights_hub_url; a proxy may also "
+            "have answered in its place."
         ) from error
     if reason := model_repository.without_weights(found, repository):
         raise _Refused(reason)

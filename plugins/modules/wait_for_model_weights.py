@@ -11,8 +11,8 @@ short_description: Wait until a model has been downloaded in the background
 version_added: 0.1.0
 description:
   - Looks again and again until the download is complete and checked, and prints how far it is.
-  - It stops at once when the download has failed for good or has ended without a result, and when nothing has arrived for
-    O(stall_timeout) seconds. How long the download takes in all does not matter.
+  - It stops at once when the download has failed for good or has ended without a result, and when nothing has arrived
+    for O(stall_timeout) seconds. How long the download takes in all does not matter.
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.standard_library

@@ -5,8 +5,8 @@
 
     python3 model_hub.py FOLDER PORT LOG
 
-Serves one folder under several names, each of which behaves in a way of its own (`_BEHAVIOURS`). Standard library only: it
-runs on nodes. What was asked for is written to LOG, one JSON object a line.
+Serves one folder under several names, each of which behaves in a way of its own (`_BEHAVIOURS`). Standard library only:
+it runs on nodes. What was asked for is written to LOG, one JSON object a line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ from urllib.parse import unquote, urlsplit
 
 COMMIT = "5d7c1b0f0e3a49d6a2b8c4f6e1d3a5b7c9e0f2a4"
 GRANTED, KNOWN = "hf_granted", "hf_known"  # tokens: of an account with the licence, and of one without
-_REQUEST = re.compile(r"(/api/models)?/(?P<repository>[^/]+/[^/]+)/(?P<verb>revision|resolve|tree|auth-check)/?(?P<rest>.*)")
+_REQUEST = re.compile(
+    r"(/api/models)?/(?P<repository>[^/]+/[^/]+)/(?P<verb>revision|resolve|tree|auth-check)/?(?P<rest>.*)"
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ _BEHAVIOURS = {
     "toolserve/gated": Behaviour(gated=True),
     "toolserve/damaged": Behaviour(damaged=True),
     "toolserve/huge": Behaviour(extra_bytes=10**15),
-    "toolserve/slow": Behaviour(bytes_per_second=1_000_000),
+    "toolserve/slow": Behaviour(bytes_per_second=100_000),
 }
 
 

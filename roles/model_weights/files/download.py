@@ -71,8 +71,8 @@ def fetch(job: dict, notes: Notes) -> None:
             forget(folder, mismatch["path"])
         listed = "; ".join(f"{each['path']} is {each['actual']}, not {each['expected']}" for each in wrong)
         raise Unusable(
-            f"What has arrived is not what the hub has: {listed}. A mirror or a proxy on the way may have changed it, or the "
-            "disk is faulty. These files were removed; run the play again to fetch them anew."
+            f"What has arrived is not what the hub has: {listed}. A mirror or a proxy may have changed it, or "
+            "the disk is faulty. These files were removed; run the play again to fetch them anew."
         )
     mark(job, folder)
     notes.write("done")
@@ -83,8 +83,8 @@ def check_space(job: dict, folder: Path) -> None:
     needed, free = job["bytes"] - present + job["reserve"], shutil.disk_usage(folder).free
     if needed > free:
         raise Unusable(
-            f"The disk under {folder} has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are needed for what is missing of "
-            f"{job['repository']}. Make room, or set model_weights_dir to a folder on a larger disk."
+            f"The disk under {folder} has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are needed for what is "
+            f"missing of {job['repository']}. Make room, or set model_weights_dir to a folder on a larger disk."
         )
 
 
