@@ -36,6 +36,7 @@ class Behaviour:
     gated: bool = False
     damaged: bool = False  # what arrives is not what the checksums say
     extra_bytes: int = 0  # the list names a file of this size, which is never delivered
+    more_weights: int = 0  # a second file of weights, of this many bytes
     bytes_per_second: int = 0
 
 
@@ -44,7 +45,7 @@ _BEHAVIOURS = {
     "toolserve/gated": Behaviour(gated=True),
     "toolserve/damaged": Behaviour(damaged=True),
     "toolserve/huge": Behaviour(extra_bytes=10**15),
-    "toolserve/slow": Behaviour(bytes_per_second=100_000),
+    "toolserve/slow": Behaviour(more_weights=40_000_000, bytes_per_second=2_000_000),
 }
 
 
@@ -78,6 +79,16 @@ class Hub(ThreadingHTTPServer):
         self.blobs = {file.name: Blob(file.name, file.read_bytes()) for file in sorted(folder.iterdir())}
         # The same weights once more in another format, as many repositories have them.
         self.blobs["pytorch_model.bin"] = Blob("pytorch_model.bin", b"not to be fetched")
+        self._more: dict[int, Blob] = {}
+
+    def blobs_of(self, behaviour: Behaviour) -> dict[str, Blob]:
+        if not (size := behaviour.more_weights):
+            return self.blobs
+        if size not in self._more:
+            header = json.dumps({"more": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+            content = len(header).to_bytes(8, "little") + header + bytes(size)
+            self._more[size] = Blob("more.safetensors", content)
+        return self.blobs | {"more.safetensors": self._more[size]}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -112,8 +123,8 @@ class Handler(BaseHTTPRequestHandler):
         elif verb == "revision":
             self.send_json(self.listing(behaviour))
         elif verb == "tree":
-            self.send_json(list(self.tree()))
-        elif (blob := self.server.blobs.get(rest.partition("/")[2])) is None:
+            self.send_json(list(self.tree(behaviour)))
+        elif (blob := self.server.blobs_of(behaviour).get(rest.partition("/")[2])) is None:
             self.refuse(404, "EntryNotFound")
         else:
             self.send_blob(blob, behaviour, with_body)
@@ -124,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def listing(self, behaviour: Behaviour) -> dict[str, Any]:
         siblings: list[dict[str, Any]] = []
-        for blob in self.server.blobs.values():
+        for blob in self.server.blobs_of(behaviour).values():
             lfs = {"lfs": {"sha256": blob.sha256, "size": len(blob.content), "pointerSize": 134}} if blob.large else {}
             siblings.append({"rfilename": blob.path, "size": len(blob.content), "blobId": blob.git_sha1, **lfs})
         if behaviour.extra_bytes:
@@ -139,8 +150,8 @@ class Handler(BaseHTTPRequestHandler):
             "siblings": siblings,
         }
 
-    def tree(self) -> Iterator[dict[str, Any]]:
-        for blob in self.server.blobs.values():
+    def tree(self, behaviour: Behaviour) -> Iterator[dict[str, Any]]:
+        for blob in self.server.blobs_of(behaviour).values():
             lfs = {"lfs": {"oid": blob.sha256, "size": len(blob.content), "pointerSize": 134}} if blob.large else {}
             yield {"type": "file", "path": blob.path, "size": len(blob.content), "oid": blob.git_sha1, **lfs}
 
