@@ -46,7 +46,7 @@ def test_killed_twice_it_goes_on_where_it_was(host):
     assert begun.returncode == 0 and "hf_granted" not in begun.stdout
     # The play has ended, the download goes on. The token is in one file of root's, and nowhere else.
     wait_for(host, arrived % 10_000)
-    assert host.check_output("stat --format %%a /run/gpunode-model-weights/*slow*.json") == "600"
+    assert host.check_output("stat --format %a /run/gpunode-model-weights/*slow*.json") == "600"
     assert "hf_granted" not in host.check_output(
         f"systemctl show {UNIT}; ps -ef; cat /proc/[0-9]*/environ | tr '\\0' '\\n'"
     )
