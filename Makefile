@@ -102,8 +102,8 @@ $(SCENARIOS): molecule-%: prepare
 prepare: $(READY) ## Images of the bench, and the collection as users install it
 	@$(BENCH) prepare --with-collection
 
-interrupt-node: prepare ## Kill the play at 20 random moments on a node with leftovers and run it again (TIMES=20 SEED=…)
-	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) $(if $(SEED),--seed $(SEED))
+interrupt-node: prepare ## Kill the play at 20 random moments on nodes with a past and run it again (TIMES=20 JOBS=1 SEED=… POWER_CUT=1)
+	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(POWER_CUT),--power-cut)
 
 upgrade-node: $(READY) ## A node from vLLM 0.31 to 0.32, and back from one that is not proven; seconds of downtime (about 10 minutes)
 	@$(BENCH) prepare
