@@ -2,8 +2,9 @@
 # Copyright 2026 the toolserve.gpunode authors
 """vLLM's own API server around a scripted model: all of it but the engine, which is asked for tokens.
 
-Command line, chat template, tokenizer, tool parser, grammar, detokenizer and HTTP are this release's (0.32.0). Each line
-of stdin is a server to start, as JSON: it becomes a process of its own, and its port a line of stdout. All end with stdin.
+Command line, chat template, tokenizer, tool parser, grammar, detokenizer and HTTP are this release's (0.32.0). Each
+line of stdin is a server to start, as JSON: it becomes a process of its own, and its port a line of stdout. All end
+with stdin.
 """
 
 from __future__ import annotations
