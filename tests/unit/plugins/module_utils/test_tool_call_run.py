@@ -414,6 +414,17 @@ FAULTS: dict[str, tuple[dict[str, Any], set[str], str, set[tuple[str, str]], str
         both("RequestFailed"),
         "--max-model-len",
     ),
+    "a template that never ends": (
+        {
+            "spoil": lambda request, answer: (
+                Refusal(400, "maximum recursion depth exceeded") if request.get("tools") else answer
+            )
+        },
+        set(BASIC) - {"T1-chat"},
+        "T3-read",
+        both("RequestFailed"),
+        "goes round in circles",
+    ),
 }
 
 
@@ -608,13 +619,6 @@ def test_a_known_fault_of_a_parser_is_a_warning(serve: Serve, parser: str, strea
 def test_another_fault_of_that_parser_is_none(serve: Serve) -> None:
     outcome = check(serve(spoil=fake.first_call(not_json)), profile={"tool_calls": {"parser": "llama3_json"}})
     assert "T3-read" in failed(outcome)
-
-
-def test_a_template_that_never_ends_is_the_cause(serve: Serve) -> None:
-    endless = Refusal(400, "maximum recursion depth exceeded")
-    spoil = lambda request, answer: endless if request.get("tools") else answer  # noqa: E731
-    assert "never ends" not in first_cause(check(serve(spoil=fake.markup_left("tools"))))
-    assert "goes round in circles" in first_cause(check(serve(spoil=spoil)))
 
 
 @pytest.mark.parametrize(
