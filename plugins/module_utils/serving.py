@@ -84,6 +84,15 @@ def command(
     return Command(serving.entrypoint, arguments, environment, warnings)
 
 
+def given(profile: Mapping[str, Any], release: str) -> dict[str, Any]:
+    """The options that a profile gives on this release; without those for releases where that one is none."""
+    vllm = profile.get("vllm") or {}
+    try:
+        return _of_release(vllm, ServingRelease.named(release))[0]
+    except ValueError:
+        return serving_options.plain(vllm.get("arguments") or {})
+
+
 def _owned(profile: Mapping[str, Any], serving: ServingRelease, local_model: bool) -> dict[str, Any]:
     """The options that follow from fields of the profile which checks and clients rely on."""
     return {

@@ -22,7 +22,7 @@ ROLE = reading.ROOT / "roles/vllm"
 _CHECKSUM = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-def rendered(folder: Path, settings: Path) -> str:
+def rendered(folder: Path, settings: Path, template: str = "compose.yaml.j2") -> str:
     """compose.yaml as the role writes it with these settings, without the checksums of parser and template."""
     play = {
         "hosts": "localhost",
@@ -36,7 +36,7 @@ def rendered(folder: Path, settings: Path) -> str:
         "tasks": [
             {
                 "ansible.builtin.template": {
-                    "src": str(ROLE / "templates/compose.yaml.j2"),
+                    "src": str(ROLE / "templates" / template),
                     "dest": str(folder / "compose"),
                 }
             }
