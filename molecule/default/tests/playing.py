@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -30,6 +32,19 @@ def play(*arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedPr
         timeout=300,
         check=False,
     )
+
+
+def set_up_docker(inventory: Path = INVENTORY, **values: object) -> subprocess.CompletedProcess[str]:
+    return play("--tags", "docker", "--extra-vars", json.dumps(values), inventory=inventory)
+
+
+def changes(result: subprocess.CompletedProcess[str]) -> int:
+    return sum(map(int, re.findall(r"changed=(\d+)", result.stdout)))
+
+
+def said(result: subprocess.CompletedProcess[str]) -> str:
+    """All that the play printed, on one line."""
+    return " ".join((result.stdout + result.stderr).split())
 
 
 def inventory_of(node: str, folder: Path) -> Path:
