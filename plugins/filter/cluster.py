@@ -33,9 +33,7 @@ def vllm_cluster_member(
 
 
 def vllm_cluster_command(command: Mapping[str, Any], member: Mapping[str, Any], nodes: int) -> dict[str, Any]:
-    placed = cluster.Member(
-        member["rank"], nodes, member["runtime"], member["port"], member["head"], member["address"]
-    )
+    placed = cluster.Member(member["rank"], nodes, member["runtime"], member["port"], member["head"], member["address"])
     alone = Command(command["entrypoint"], command["arguments"], command["environment"], command["warnings"])
     entrypoint, arguments = placed.start(alone)
     return {**command, "entrypoint": entrypoint, "arguments": arguments}

@@ -11,9 +11,9 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import gpu_choic
 from ansible_collections.toolserve.gpunode.plugins.module_utils import parallelism
 
 
-def gpu_choice(gpus: Sequence[Mapping[str, Any]], wanted: Any = choice.ALL) -> dict[str, Any]:
+def gpu_choice(gpus: Sequence[Mapping[str, Any]], wanted: Any = choice.ALL, nodes: int = 1) -> dict[str, Any]:
     chosen = choice.choose(gpus, wanted)
-    return {**chosen.as_dict(), "cdi_devices": choice.cdi_devices(chosen.names)}
+    return {**chosen.as_dict(), "cdi_devices": choice.cdi_devices(chosen.names), "together": list(chosen.gpus) * nodes}
 
 
 def vllm_parallelism(

@@ -102,7 +102,9 @@ def interface(address: str, facts: Mapping[str, Any]) -> str:
     return ""
 
 
-def problems(name: str, names: Sequence[str], playing: Sequence[str], nodes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def problems(
+    name: str, names: Sequence[str], playing: Sequence[str], nodes: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
     """Why this node cannot be one of the cluster.
 
     :param name: of this node in the inventory.
@@ -112,8 +114,8 @@ def problems(name: str, names: Sequence[str], playing: Sequence[str], nodes: Map
     """
     if len(set(names)) != len(names) or name not in names:
         return [
-            f"vllm_cluster_nodes is {', '.join(names)}, which must name each node once, {name} among them. Set it once, "
-            "for the group of these nodes."
+            f"vllm_cluster_nodes is {', '.join(names)}, which must name each node once, {name} among them. Set it "
+            "once, for the group of these nodes."
         ]
     absent = [node for node in names if node not in playing or node not in nodes]
     if absent:
@@ -177,6 +179,6 @@ def _differences(name: str, head: str, nodes: Mapping[str, Mapping[str, Any]]) -
     ]
     if differing:
         yield (
-            f"{name} differs from {head}, the head of its cluster, in {'; '.join(differing)}. All nodes of a cluster run "
-            "the same. Set these for the whole group."
+            f"{name} differs from {head}, the head of its cluster, in {'; '.join(differing)}. All nodes of a cluster "
+            "run the same. Set these for the whole group."
         )

@@ -136,8 +136,8 @@ def _sliced(choice: Choice) -> None:
     if sliced:
         choice.stops.append(
             f"MIG is on for {'; '.join(map(label, sliced))}. vLLM would see slices and not the GPU, so that neither "
-            "its memory nor its number is what was judged here. Switch it off (nvidia-smi -i INDEX -mig 0, then reboot), "
-            "or name other GPUs in vllm_gpus."
+            "its memory nor its number is what was judged here. Switch it off (nvidia-smi -i INDEX -mig 0, then "
+            "reboot), or name other GPUs in vllm_gpus."
         )
 
 

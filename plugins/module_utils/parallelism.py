@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import gpu_choice, serving, serving_options
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ServingRelease
 
 TENSOR, PIPELINE = "tensor-parallel-size", "pipeline-parallel-size"
 SEQUENCES, TOKENS, CHUNKED = "max-num-seqs", "max-num-batched-tokens", "enable-chunked-prefill"
@@ -66,8 +67,8 @@ def plan(
     :param gpus: those of this node that the server is given, as gpu_info sees them.
     """
     found = Plan()
-    profiles, users = serving.given(profile, release), serving_options.plain(extra)
-    typed = _typed(found, wish, users)
+    profiles, users = _of_release(profile.get("vllm") or {}, release), serving_options.plain(extra)
+    typed = _typed(found, wish)
     if wish.nodes > 1:
         typed[PIPELINE] = wish.nodes  # a stage for each: between nodes little is sent that way
     chosen = {**profiles, **typed, **users}
@@ -92,7 +93,14 @@ def possible(profile: Mapping[str, Any], size: int) -> bool:
     return not kv_heads or kv_heads % size == 0 or size % kv_heads == 0
 
 
-def _typed(found: Plan, wish: Wish, users: Mapping[str, Any]) -> dict[str, Any]:
+def _of_release(vllm: Mapping[str, Any], release: str) -> dict[str, Any]:
+    try:
+        return serving.of_release(vllm, ServingRelease.named(release))[0]
+    except ValueError:  # told where the release is checked
+        return serving_options.plain(vllm.get("arguments") or {})
+
+
+def _typed(found: Plan, wish: Wish) -> dict[str, Any]:
     """The settings that have a value, as options."""
     wishes = {TENSOR: wish.tensor_parallel, SEQUENCES: wish.sequences, TOKENS: wish.batched_tokens}
     typed: dict[str, Any] = {}
@@ -106,11 +114,6 @@ def _typed(found: Plan, wish: Wish, users: Mapping[str, Any]) -> dict[str, Any]:
             )
             continue
         typed[option] = number
-        if option in users and _number(users[option]) != number:
-            found.notes.append(
-                f"{_SETTINGS[option]} is {number}, and vllm_extra_arguments sets {option} to {users[option]}, which "
-                "counts. Take one of them out."
-            )
     return typed
 
 
@@ -161,7 +164,8 @@ def _batches(found: Plan, profile: Mapping[str, Any], chosen: Mapping[str, Any])
     if sequences is not None and tokens < sequences:
         found.stops.append(
             f"max-num-batched-tokens is {tokens} and max-num-seqs {sequences}. A batch holds at least one token of "
-            "each request, so that vLLM would refuse to start. Raise vllm_max_num_batched_tokens or lower vllm_max_num_seqs."
+            "each request, so that vLLM would refuse to start. Raise vllm_max_num_batched_tokens or "
+            "lower vllm_max_num_seqs."
         )
     context = (profile.get("context") or {}).get("maximum") or 0
     if chosen.get(CHUNKED) is False and tokens < context:

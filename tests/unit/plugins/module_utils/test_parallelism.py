@@ -90,11 +90,9 @@ class TestTensorParallel:
         assert planned(profile, 4, release="latest").tensor_parallel == 4
 
     @pytest.mark.parametrize("name", ["tensor-parallel-size", "--tensor_parallel_size"])
-    def test_an_extra_argument_wins_and_the_conflict_is_told(self, name: str) -> None:
-        found = planned(GPT_OSS, 4, {name: 2}, tensor_parallel=4)
-        assert found.tensor_parallel == 2 and "vllm_extra_arguments sets tensor-parallel-size to 2" in found.notes[0]
-        assert planned(GPT_OSS, 4, {name: 2}).notes == []
-        assert planned(GPT_OSS, 4, {name: 4}, tensor_parallel="4").notes == []
+    def test_an_extra_argument_wins(self, name: str) -> None:
+        assert planned(GPT_OSS, 4, {name: 2}, tensor_parallel=4).tensor_parallel == 2
+        assert planned(GPT_OSS, 4, {name: 2}) == Plan(2, {}, [], [])
 
     def test_an_extra_argument_is_checked_too(self) -> None:
         assert "cannot be divided" in planned(GPT_OSS, 4, {"tensor-parallel-size": 3}).stops[0]
@@ -134,10 +132,6 @@ class TestBatches:
     def test_what_is_no_number_is_refused(self, setting: str) -> None:
         (stop,) = planned(GPT_OSS, **{setting: "many"}).stops
         assert "'many', which is no whole number" in stop
-
-    def test_an_extra_argument_wins_and_the_conflict_is_told(self) -> None:
-        (note,) = planned(GPT_OSS, extra={"max-num-seqs": 4}, sequences=8).notes
-        assert "vllm_max_num_seqs is 8, and vllm_extra_arguments sets max-num-seqs to 4" in note
 
 
 def test_the_filter_takes_what_the_role_has() -> None:
