@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import cluster
@@ -12,51 +13,33 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.serving import C
 
 
 def vllm_cluster_member(
-    nodes: Sequence[str],
+    names: Sequence[str],
     name: str,
-    addresses: Mapping[str, str],
+    nodes: Mapping[str, Mapping[str, Any]],
     release: str,
     runtime: str = cluster.AUTO,
     port: Any = "",
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    member = _member(nodes, name, addresses, cluster.runtime(runtime, release), port, facts or {})
-    return {
-        "rank": member.rank,
-        "runtime": member.runtime,
-        "head": member.head,
-        "address": member.address,
-        "port": member.port,
-        "arguments": member.options(),
-        "environment": member.environment(),
-    }
+    addresses = {node: str((nodes.get(node) or {}).get("address") or "") for node in (name, names[0])}
+    chosen = cluster.runtime(runtime, release)
+    member = cluster.Member(
+        rank=list(names).index(name) if name in names else 0,  # told where the cluster is checked
+        nodes=len(names),
+        runtime=chosen,
+        port=int(port or cluster.PORTS[chosen]),
+        head=addresses[names[0]],
+        address=addresses[name],
+        interface=cluster.interface(addresses[name], facts or {}),
+    )
+    return {**asdict(member), "arguments": member.options(), "environment": member.environment()}
 
 
-def vllm_cluster_command(command: Mapping[str, Any], member: Mapping[str, Any], nodes: int) -> dict[str, Any]:
-    placed = cluster.Member(member["rank"], nodes, member["runtime"], member["port"], member["head"], member["address"])
+def vllm_cluster_command(command: Mapping[str, Any], member: Mapping[str, Any]) -> dict[str, Any]:
+    placed = cluster.Member(**{one.name: member[one.name] for one in fields(cluster.Member)})
     alone = Command(command["entrypoint"], command["arguments"], command["environment"], command["warnings"])
     entrypoint, arguments = placed.start(alone)
     return {**command, "entrypoint": entrypoint, "arguments": arguments}
-
-
-def _member(
-    nodes: Sequence[str],
-    name: str,
-    addresses: Mapping[str, str],
-    runtime: str,
-    port: Any,
-    facts: Mapping[str, Any],
-) -> cluster.Member:
-    address = str(addresses.get(name) or "")
-    return cluster.Member(
-        rank=list(nodes).index(name) if name in nodes else 0,  # told where the cluster is checked
-        nodes=len(nodes),
-        runtime=runtime,
-        port=int(port or cluster.PORTS[runtime]),
-        head=str(addresses.get(nodes[0]) or ""),
-        address=address,
-        interface=cluster.interface(address, facts),
-    )
 
 
 class FilterModule:
