@@ -55,3 +55,12 @@ def inventory_of(node: str, folder: Path) -> Path:
     (folder / ".bench").symlink_to(REPOSITORY / ".bench")
     inventory.write_text(f"bench_nodes: {{children: {{gpunodes: {{hosts: {{{node}: }}}}}}}}\n")
     return inventory
+
+
+def refused(*arguments: str, inventory: Path = INVENTORY) -> str:
+    """What preflight says when it stops the play without having changed anything, on one line."""
+    result = play(*arguments, inventory=inventory)
+    assert result.returncode != 0, result.stdout
+    assert set(re.findall(r"changed=(\d+)", result.stdout)) <= {"0"}, result.stdout
+    assert "rescued=1" not in result.stdout, result.stdout  # each fault has a check of its own
+    return " ".join((result.stdout + result.stderr).split())

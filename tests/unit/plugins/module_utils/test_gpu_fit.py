@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_fit import Fit, fit
 
