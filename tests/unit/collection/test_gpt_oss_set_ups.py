@@ -18,6 +18,7 @@ import yaml
 from tests.profiles import reading
 from tests.unit.collection.test_compose_file import rendered
 
+pytestmark = pytest.mark.plays
 HOSTS = yaml.safe_load((reading.ROOT / "inventory.example/gpt-oss/hosts.yml").read_text())["gpunodes"]["hosts"]
 GOLDEN = yaml.safe_load((Path(__file__).parent / "golden/gpt-oss.compose").read_text())
 # What the recipe says on its command line, besides the model.
