@@ -18,6 +18,7 @@ from typing import Any
 Gpu = Mapping[str, Any]
 
 ALL = "all"
+_PASSED_THROUGH = "vfio-pci"
 CDI_KIND = "nvidia.com/gpu"
 _UUID = re.compile(r"GPU-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 
@@ -44,7 +45,8 @@ def choose(gpus: Sequence[Gpu], wanted: Any) -> Choice:
     :param wanted: ``all``, or a list of indices and UUIDs.
     """
     if wanted == ALL:
-        choice = Choice([ALL], list(gpus))
+        # A GPU that belongs to a virtual machine is not seen by the toolkit; where there is no other, gpu_fit tells.
+        choice = Choice([ALL], [gpu for gpu in gpus if gpu.get("kernel_driver") != _PASSED_THROUGH] or list(gpus))
     elif isinstance(wanted, (str, int)) or not isinstance(wanted, Sequence):
         return Choice([ALL], list(gpus), [_shape(wanted)])
     else:

@@ -34,6 +34,12 @@ def test_all_is_what_there_is() -> None:
     assert (found.names, found.gpus, found.stops, found.notes) == (["all"], FOUR, [], [])
 
 
+def test_all_are_those_that_a_container_can_see() -> None:
+    lent = gpu(1, kernel_driver="vfio-pci")
+    assert choose([FOUR[0], lent], "all").gpus == FOUR[:1]
+    assert choose([lent], "all").gpus == [lent]
+
+
 def test_an_index_and_a_uuid_name_their_gpus_in_the_order_of_the_list() -> None:
     found = choose(FOUR, [2, UUID.format(0)])
     assert found.names == ["2", UUID.format(0)]
