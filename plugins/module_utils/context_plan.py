@@ -129,9 +129,7 @@ def _cpu_room(server: Server) -> _Room | None:
     return _Room(fits, fits, fits, pool, kv_cache, 0, False, f"{_CPU_SPACE} gives the KV cache {space / GIB:.1f} GiB")
 
 
-def _gpu_room(
-    found: Plan, server: Server, gpus: Sequence[Mapping[str, Any]], said_gib: float | None
-) -> _Room | None:
+def _gpu_room(found: Plan, server: Server, gpus: Sequence[Mapping[str, Any]], said_gib: float | None) -> _Room | None:
     """On the smallest of the GPUs that will serve; those with most memory are taken where there are more."""
     memories = [GpuMemory.of(gpu, said_gib) for gpu in gpus]
     known = sorted((memory for memory in memories if memory), key=lambda memory: -memory.likely)[: server.gpus]
