@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import serving, serving_options
@@ -41,7 +41,7 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """For filters."""
-        return asdict(self)
+        return dict(vars(self))  # not asdict, which copies what Ansible has made lazy
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,9 @@ def _cpu_room(server: Server) -> _Room | None:
     return _Room(fits, fits, fits, pool, kv_cache, 0, False, f"{_CPU_SPACE} gives the KV cache {space / GIB:.1f} GiB")
 
 
-def _gpu_room(found: Plan, server: Server, gpus: Sequence[Mapping[str, Any]], said_gib: float | None) -> _Room | None:
+def _gpu_room(
+    found: Plan, server: Server, gpus: Sequence[Mapping[str, Any]], said_gib: float | None
+) -> _Room | None:
     """On the smallest of the GPUs that will serve; those with most memory are taken where there are more."""
     memories = [GpuMemory.of(gpu, said_gib) for gpu in gpus]
     known = sorted((memory for memory in memories if memory), key=lambda memory: -memory.likely)[: server.gpus]
@@ -198,13 +200,14 @@ def _beyond_the_model(found: Plan, explicit: int | None, options: Mapping[str, A
 def _check(found: Plan, context: int, room: _Room, asks: str) -> None:
     if context > room.most:
         found.stops.append(
-            f"{room.has}, a context of {room.likely} tokens fits, and {asks}. vLLM would refuse to start. Set "
-            f"vllm_max_model_len to auto or to at most {room.likely}{_more_room(room)}"
+            f"{room.has}, {_fits(room)}, and {asks}. vLLM would refuse to start. "
+            + (f"Set vllm_max_model_len to auto or to at most {room.likely}" if room.likely >= LEAST else "Choose a "
+            "smaller profile (gpunode_profile)")
+            + _more_room(room)
         )
     elif context > room.likely:
         found.notes.append(
-            f"{room.has}, a context of {room.likely} tokens is likely to fit, and {asks}. It may just fit: the part "
-            "besides weights is an estimate."
+            f"{room.has}, {_fits(room)}, and {asks}. It may just fit, for what vLLM needs besides weights is an estimate."
         )
 
 
@@ -217,9 +220,8 @@ def _chosen(found: Plan, room: _Room | None, rendered: int) -> int:
     least = min(ceiling, LEAST_AUTO)
     if room.hopeful < least:
         found.stops.append(
-            f"{room.has}, a context of {room.likely} tokens fits, which is too short for {name} to be of use. Choose a "
-            f"smaller profile (gpunode_profile){_more_room(room)} To try it all the same, set vllm_max_model_len to a "
-            "number."
+            f"{room.has}, {_fits(room)}, which is too little for {name} to be of use. Choose a smaller profile "
+            f"(gpunode_profile){_more_room(room)} To try it all the same, set vllm_max_model_len to a number."
         )
         return int(ceiling)
     fits = max(room.likely, least)
@@ -231,6 +233,10 @@ def _chosen(found: Plan, room: _Room | None, rendered: int) -> int:
         f"{_more_room(room)}"
     )
     return fits
+
+
+def _fits(room: _Room) -> str:
+    return f"a context of {room.likely} tokens fits" if room.likely else "there is no room for a context"
 
 
 def _as_good(rendered: int, fits: int, room: _Room) -> bool:
