@@ -23,7 +23,7 @@ def driver_for_models(models: Sequence[Mapping[str, Any]], release: str, image: 
 
 def each_model(
     models: Any,
-    said: Mapping[str, Sequence[Any]],
+    said: Mapping[str, Any],
     defaults: Mapping[str, Any],
     only: str | Sequence[str] = (),
 ) -> list[dict[str, Any]]:

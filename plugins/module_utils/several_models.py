@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -93,12 +93,11 @@ def problems(
 
 
 def each_model(
-    models: Any, said: Mapping[str, Sequence[Any]], defaults: Mapping[str, Any], only: str | Sequence[str] = ()
+    models: Any, said: Mapping[str, Any], defaults: Mapping[str, Any], only: str | Sequence[str] = ()
 ) -> list[Model]:
     """Every model with all its settings; a single nameless one where there is no list.
 
-    :param said: for each of :func:`names_of_settings` what the inventory says to all models, as a list of one value, or
-        an empty one.
+    :param said: what the inventory says to all models of :func:`names_of_settings`.
     :param defaults: of all settings, as they are written: templates too.
     """
     if not _readable(models):
@@ -109,19 +108,27 @@ def each_model(
 
 
 def as_dicts(models: Iterable[Model]) -> list[dict[str, Any]]:
-    """For filters."""
-    return [asdict(model) for model in models]
+    """For filters. Not by ``asdict``, which cannot copy the containers that Ansible fills with templates."""
+    return [
+        {
+            "name": model.name,
+            "settings": dict(model.settings),
+            "by_template": list(model.by_template),
+            "chosen": model.chosen,
+        }
+        for model in models
+    ]
 
 
 def _complete(
     model: Mapping[str, Any],
     names: Sequence[str],
-    said: Mapping[str, Sequence[Any]],
+    said: Mapping[str, Any],
     defaults: Mapping[str, Any],
     wanted: Sequence[str],
 ) -> Model:
     plain = {name: defaults[name] for name in names if name in defaults and not _template(defaults[name])}
-    to_all = {name: said[name][0] for name in names if said.get(name)}
+    to_all = {name: said[name] for name in names if name in said}
     project = str(model.get(PROJECT) or to_all.get(PROJECT) or SINGLE)
     derived = {
         PROJECT: project,
