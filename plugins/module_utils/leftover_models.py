@@ -23,8 +23,8 @@ _TIMER, _SUFFIX = "gpunode-verify", ".timer"
 def leftovers(containers: str, timers: Iterable[str], wanted: Sequence[str]) -> list[str]:
     """Notes: one for each project, and one for each timer of a verification without its project.
 
-    :param containers: lines of a container's name, its state, its Compose project and the project's directory, with tabs
-        between, of the containers that bear this collection's label.
+    :param containers: lines of a container's name, its state, its Compose project and the project's directory, with
+        tabs between, of the containers that bear this collection's label.
     :param timers: the names of the units gpunode-verify*.timer.
     :param wanted: the projects that are asked for.
     """
@@ -36,17 +36,17 @@ def leftovers(containers: str, timers: Iterable[str], wanted: Sequence[str]) -> 
         if project and project not in wanted:
             found.setdefault(project, [name, state, where])
     notes = [
-        f"The Compose project {project} in {where} (container {name}, {state}) was made by this collection and is no model "
-        "of this inventory any more. It is left as it is, and keeps its port and GPU memory while it runs. To remove it: "
-        f"{_removal(project, where)}"
+        f"The Compose project {project} in {where} (container {name}, {state}) was made by this collection and is no "
+        "model of this inventory any more. It is left as it is, and keeps its port and GPU memory while it runs. To "
+        f"remove it: {_removal(project, where)}"
         for project, (name, state, where) in found.items()
     ]
     for timer in sorted(timers):
         project = timer.removeprefix(_TIMER).removesuffix(_SUFFIX).removeprefix("-") or SINGLE
         if project not in wanted and project not in found:
             notes.append(
-                f"The timer {timer} repeats the verification of {project}, which is no model of this inventory any more. To "
-                f"remove it: {_removal(project, '')}"
+                f"The timer {timer} repeats the verification of {project}, which is no model of this inventory any "
+                f"more. To remove it: {_removal(project, '')}"
             )
     return notes
 

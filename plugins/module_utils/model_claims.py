@@ -5,7 +5,7 @@
 """What models that share a node must not both have: names, ports, and more of a GPU than there is.
 
 A claim is a mapping with ``kind``: ``name`` (``what``, ``value``, ``setting``), ``port`` (``address``, ``port``),
-``gpu_memory`` (``chosen``, ``found``, ``arguments``, ``release``).
+``gpu_memory`` (``gpus`` that the server sees, as gpu_info describes them, ``arguments``, ``release``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import ipaddress
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
@@ -50,8 +51,9 @@ def collisions(models: Sequence[Claimed]) -> list[str]:
 def tight_shares(models: Sequence[Claimed]) -> list[str]:
     """Notes: GPUs of which nearly everything is given away."""
     return [
-        f"{label} is shared by {_listed(shares)}, {_total(shares):.2f} of its memory together. It may just fit: each server "
-        f"takes a little more than its share. Stay at {_COMFORTABLE_SHARE} or below to be safe (vllm_gpu_memory_utilization)."
+        f"{label} is shared by {_listed(shares)}, {_total(shares):.2f} of its memory together. It may just fit: each "
+        f"server takes a little more than its share. Stay at {_COMFORTABLE_SHARE} or below to be safe "
+        "(vllm_gpu_memory_utilization)."
         for label, shares in _shares(models).items()
         if len(shares) > 1 and _COMFORTABLE_SHARE + 1e-9 < _total(shares) <= 1 + 1e-9
     ]
@@ -71,8 +73,8 @@ def _same_names(models: Sequence[Claimed]) -> list[str]:
             value = posixpath.normpath(value) if value.startswith("/") else value
             owners.setdefault((str(claim["what"]), value, str(claim["setting"])), []).append(one.model)
     return [
-        f"{what} {value!r} belongs to more than one model of gpunode_models: {joined(names)}. Each would overwrite what the "
-        f"other has. Give each a {setting} of its own."
+        f"{what} {value or '(unnamed)'} belongs to more than one model of gpunode_models: {joined(names)}. Each would "
+        f"overwrite what the other has. Give each a {setting} of its own."
         for (what, value, setting), names in owners.items()
         if len(names) > 1
     ]
@@ -104,9 +106,10 @@ def _everywhere(address: str) -> bool:
 
 def _overcommitted(models: Sequence[Claimed]) -> list[str]:
     return [
-        f"{label} is shared by {_listed(shares)}, {_total(shares):.2f} of its memory together. The last to start would find "
-        'too little of it ("Free memory on device is less than desired GPU memory utilization"). Give each model a share with '
-        f"vllm_gpu_memory_utilization, {_COMFORTABLE_SHARE} at most together, or another GPU with vllm_gpus."
+        f"{label} is shared by {_listed(shares)}, {_total(shares):.2f} of its memory together. The last to start would "
+        'find too little of it ("Free memory on device is less than desired GPU memory utilization"). Give each '
+        f"model a share with vllm_gpu_memory_utilization, {_COMFORTABLE_SHARE} at most together, or another GPU with "
+        "vllm_gpus."
         for label, shares in _shares(models).items()
         if len(shares) > 1 and _total(shares) > 1 + 1e-9
     ]
@@ -121,39 +124,20 @@ def _shares(models: Sequence[Claimed]) -> dict[str, list[_Share]]:
             if release is None:
                 continue  # told where the release is checked
             server = Server({}, release, _options(claim["arguments"]), {})
-            for label in _gpus(claim)[: server.gpus]:
-                found.setdefault(label, []).append(_Share(one.model, server.utilization))
+            for gpu in claim["gpus"][: server.gpus]:
+                found.setdefault(_label(gpu), []).append(_Share(one.model, server.utilization))
     return found
 
 
-def _gpus(claim: Claim) -> list[str]:
-    """The GPUs that the server sees, in its order; by number where the node knows that, else as they were given."""
-    found: Sequence[Mapping[str, Any]] = claim.get("found") or []
-    chosen = claim["chosen"]
-    if isinstance(chosen, str):  # all of them
-        return [_label(gpu, position) for position, gpu in enumerate(found)] or ["GPU 0"]
-    return [_named(str(name), found) for name in chosen]
-
-
-def _named(name: str, found: Sequence[Mapping[str, Any]]) -> str:
-    for position, gpu in enumerate(found):
-        index = gpu.get("index")
-        if name == str(position if index is None else index):
-            return _label(gpu, position)
-        if name.startswith("GPU-") and str(gpu.get("uuid")).startswith(name):
-            return _label(gpu, position)
-    return f"GPU {name}"
-
-
-def _label(gpu: Mapping[str, Any], position: int) -> str:
+def _label(gpu: Mapping[str, Any]) -> str:
     index = gpu.get("index")
-    return f"GPU {position if index is None else index}"
+    return f"GPU {gpu.get('pci_address') if index is None else index}"
 
 
 def _options(arguments: Sequence[str]) -> dict[str, str]:
     """The options of a command line with their values, in either way of writing them; the last one wins, as in vLLM."""
     options = {}
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         if not str(argument).startswith("--"):
             continue
         name, equals, value = str(argument)[2:].partition("=")

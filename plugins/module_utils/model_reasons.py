@@ -26,8 +26,8 @@ Findings = Mapping[str, Any]
 def together(models: Sequence[Findings], node: Sequence[str] = ()) -> dict[str, list[str]]:
     """``stops``, ``notes`` and ``summary`` of all models, and what comes of their sharing the node.
 
-    :param models: one mapping for each, of ``name``, ``stops``, ``notes``, ``summary`` and ``claims``. A single nameless one
-        is not named, and shares the node with nobody.
+    :param models: one mapping for each, of ``name``, ``stops``, ``notes``, ``summary`` and ``claims``. A single
+        nameless one is not named, and shares the node with nobody.
     :param node: what has been found for the node as a whole, which is not told again.
     """
     if len(models) == 1 and not models[0]["name"]:

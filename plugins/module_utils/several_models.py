@@ -30,8 +30,8 @@ _CLOSE = 0.8
 class Model:
     """One model of a node.
 
-    ``name`` is its Compose project, empty where there is no list. ``by_template`` names the settings that nobody has said
-    for this one, and whose default is made of other settings. ``chosen``: the user wants to work on it now.
+    ``name`` is its Compose project, empty where there is no list. ``by_template`` names the settings that nobody has
+    said for this one, and whose default is made of other settings. ``chosen``: the user wants to work on it now.
     """
 
     name: str = ""
@@ -62,16 +62,16 @@ def problems(
         return [_only_without_list(wanted)] if wanted else []
     if not _readable(models):
         return [
-            "gpunode_models is no list of models: each entry is a mapping of settings, and there is at least one. Correct it, "
-            "or remove it to serve the one model of gpunode_profile."
+            "gpunode_models is no list of models: each entry is a mapping of settings, and there is at least one. "
+            "Correct it, or remove it to serve the one model of gpunode_profile."
         ]
     found = []
     for number, model in enumerate(models, 1):
         label = str(model.get(PROJECT) or f"entry {number}")
         if PROJECT in model and not _PROJECT_NAME.fullmatch(str(model[PROJECT])):
             found.append(
-                f"gpunode_models: {PROJECT} is {model[PROJECT]!r}, which Compose does not take. Use lower case letters, "
-                "digits, - and _, beginning with a letter or digit."
+                f"gpunode_models: {PROJECT} is {model[PROJECT]!r}, which Compose does not take. Use lower case "
+                "letters, digits, - and _, beginning with a letter or digit."
             )
         found += [
             f"gpunode_models: {label} sets {name}, which the playbook would silently overrule. Say it as "
@@ -174,6 +174,6 @@ def _no_setting(label: str, name: str, settings: Sequence[str]) -> str:
     close = get_close_matches(name, settings, n=1, cutoff=_CLOSE)
     meant = f" Probably meant: {close[0]}." if close else ""
     return (
-        f"gpunode_models: {label} sets {name}, which is no setting of a model.{meant} What is about the whole node (driver, "
-        "Docker, accelerator) is said once in the inventory, beside the list."
+        f"gpunode_models: {label} sets {name}, which is no setting of a model.{meant} What is about the whole node "
+        "(driver, Docker, accelerator) is said once in the inventory, beside the list."
     )
