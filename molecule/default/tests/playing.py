@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the installed collection's site playbook the way a user would, against a node of the bench."""
+"""Run a playbook of the installed collection the way a user would, against a node of the bench."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ REPOSITORY = Path(__file__).parents[3]
 INVENTORY = REPOSITORY / "molecule/inventory/hosts.yml"
 
 
-def play(*arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedProcess[str]:
+def play(*arguments: str, inventory: Path = INVENTORY, playbook: str = "site") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), "toolserve.gpunode.site", *arguments],
+        ["ansible-playbook", "-i", str(inventory), f"toolserve.gpunode.{playbook}", *arguments],
         cwd=REPOSITORY / "molecule",
         env={
             **os.environ,
