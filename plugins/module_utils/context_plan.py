@@ -129,17 +129,15 @@ def _cpu_room(server: Server) -> _Room | None:
     return _Room(fits, fits, fits, pool, kv_cache, 0, False, f"{_CPU_SPACE} gives the KV cache {space / GIB:.1f} GiB")
 
 
-def _gpu_room(
-    found: Plan, server: Server, gpus: Sequence[Mapping[str, Any]], said_gib: float | None
-) -> _Room | None:
+def _gpu_room(found: Plan, server: Server, gpus: Sequence[Mapping[str, Any]], said_gib: float | None) -> _Room | None:
     """On the smallest of the GPUs that will serve; those with most memory are taken where there are more."""
     memories = [GpuMemory.of(gpu, said_gib) for gpu in gpus]
     known = sorted((memory for memory in memories if memory), key=lambda memory: -memory.likely)[: server.gpus]
     if len(known) < server.gpus:
         found.notes += [
-            f"{gpu.get('name') or 'The GPU ' + str(gpu.get('pci_id'))} is not in the table of known GPUs, and no driver "
-            "tells its memory yet. Whether the model fits shows only when vLLM starts. Set vllm_gpu_memory_gib to have "
-            "it checked now."
+            f"{gpu.get('name') or 'The GPU ' + str(gpu.get('pci_id'))} is not in the table of known GPUs, and no "
+            "driver tells its memory yet. Whether the model fits shows only when vLLM starts. Set vllm_gpu_memory_gib "
+            "to have it checked now."
             for gpu, memory in zip(gpus, memories, strict=True)
             if memory is None
         ]
@@ -153,18 +151,21 @@ def _gpu_room(
     try:
         kv_cache = server.kv_cache(gpu)
         likely, hopeful, most = server.likely(gpu), server.hopeful(gpu), server.most(gpu)
-        contexts = [pool.largest_context(kv_cache, server.block) for pool in (likely, hopeful, most)]
+        fits, hoped, at_most = (pool.largest_context(kv_cache, server.block) for pool in (likely, hopeful, most))
     except SizingError as error:
-        return _coarse(found, gpu, error)
+        _coarse(found, gpu, error)
+        return None
     each = f"{server.gpus} x {gpu.name}, each with" if server.gpus > 1 else f"{gpu.name} has"
     has = (
         f"{each} {'' if gpu.measured else 'nominally '}{gpu.total / GIB:.1f} GiB of memory, of which vLLM may use "
-        f"{server.utilization:.0%} (gpu-memory-utilization). Beside {likely.weights / GIB:.1f} GiB of weights and about "
-        f"{likely.overhead / GIB:.1f} GiB for processing {server.batch(gpu)[0]} tokens and {server.batch(gpu)[1]} "
-        "requests at once"
+        f"{server.utilization:.0%} (gpu-memory-utilization). Beside {likely.weights / GIB:.1f} GiB of weights and "
+        f"about {likely.overhead / GIB:.1f} GiB for processing {server.batch(gpu)[0]} tokens and "
+        f"{server.batch(gpu)[1]} requests at once"
     )
     return _Room(
-        *contexts,
+        fits,
+        hoped,
+        at_most,
         pool=likely,
         kv_cache=kv_cache,
         tolerance=gpu.total * (_SAME if gpu.measured else _SAME_IF_ESTIMATED),
@@ -179,8 +180,8 @@ def _coarse(found: Plan, gpu: GpuMemory, error: SizingError) -> None:
     least = (found.profile.get("requirements") or {}).get("gpu_memory_gib")
     if least is not None and gpu.most < least * GIB * 0.9:  # a card that is sold with 16 GB may report 14.6 GiB
         found.stops.append(
-            f"{gpu.name} has {gpu.total / GIB:.1f} GiB of memory, and {name} needs a GPU with {least:g}. vLLM would run "
-            "out of memory. Choose a smaller profile (gpunode_profile) or a larger GPU."
+            f"{gpu.name} has {gpu.total / GIB:.1f} GiB of memory, and {name} needs a GPU with {least:g}. vLLM would "
+            "run out of memory. Choose a smaller profile (gpunode_profile) or a larger GPU."
         )
     elif found.profile.get("architecture"):
         found.notes.append(f"How long a context fits is not known: {error}. vLLM tells it when it starts.")
@@ -192,8 +193,8 @@ def _beyond_the_model(found: Plan, explicit: int | None, options: Mapping[str, A
     if explicit is not None and limit is not None and explicit > limit and not stretched:
         found.stops.append(
             f"vllm_max_model_len is {explicit}, and {found.profile['model']['id']} was made for {limit} tokens "
-            f"(context.model_limit). vLLM would refuse to start. Set it to at most {limit}; or give the model's own rope "
-            "scaling as hf-overrides in vllm_extra_arguments."
+            f"(context.model_limit). vLLM would refuse to start. Set it to at most {limit}; or give the model's own "
+            "rope scaling as hf-overrides in vllm_extra_arguments."
         )
 
 
@@ -201,29 +202,42 @@ def _check(found: Plan, context: int, room: _Room, asks: str) -> None:
     if context > room.most:
         found.stops.append(
             f"{room.has}, {_fits(room)}, and {asks}. vLLM would refuse to start. "
+<<<<<<< HEAD
             + (f"Set vllm_max_model_len to auto or to at most {room.likely}" if room.likely >= LEAST else "Choose a "
             "smaller profile (gpunode_profile)")
+=======
+            + (
+                f"Set vllm_max_model_len to auto or to at most {room.likely}"
+                if room.likely >= LEAST
+                else "Choose a smaller profile (gpunode_profile)"
+            )
+>>>>>>> main
             + _more_room(room)
         )
     elif context > room.likely:
         found.notes.append(
+<<<<<<< HEAD
             f"{room.has}, {_fits(room)}, and {asks}. It may just fit, for what vLLM needs besides weights is an estimate."
+=======
+            f"{room.has}, {_fits(room)}, and {asks}. It may just fit, for what vLLM needs besides weights is an "
+            "estimate."
+>>>>>>> main
         )
 
 
 def _chosen(found: Plan, room: _Room | None, rendered: int) -> int:
     """What the profile asks for, or what fits; what is being served, where that is as good."""
     name, context = found.profile.get("name", found.profile["served_name"]), found.profile["context"]
-    ceiling = min(context["maximum"], context.get("model_limit") or context["maximum"])
+    ceiling = int(min(context["maximum"], context.get("model_limit") or context["maximum"]))
     if room is None or room.likely >= ceiling:
-        return int(ceiling)
+        return ceiling
     least = min(ceiling, LEAST_AUTO)
     if room.hopeful < least:
         found.stops.append(
             f"{room.has}, {_fits(room)}, which is too little for {name} to be of use. Choose a smaller profile "
             f"(gpunode_profile){_more_room(room)} To try it all the same, set vllm_max_model_len to a number."
         )
-        return int(ceiling)
+        return ceiling
     fits = max(room.likely, least)
     if 0 < rendered <= min(ceiling, room.most) and _as_good(rendered, fits, room):
         fits = rendered

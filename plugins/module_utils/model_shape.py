@@ -49,7 +49,9 @@ class ModelShape:
         """The part of the experts' weights that one token needs; 1 for a dense model."""
         return self.active_experts / self.experts if self.experts else 1.0
 
-    def kv_cache(self, dtype_bytes: float | None = None, tensor_parallel: int = 1, pipeline_parallel: int = 1) -> KvCache:
+    def kv_cache(
+        self, dtype_bytes: float | None = None, tensor_parallel: int = 1, pipeline_parallel: int = 1
+    ) -> KvCache:
         """Of all GPUs together, or of one where several share the heads or the layers; a head is on one GPU at least.
 
         :param dtype_bytes: the size of a number of --kv-cache-dtype; by default that of the model.

@@ -1,13 +1,18 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+<<<<<<< HEAD
 """Run a playbook of the installed collection the way a user would, against a node of the bench."""
+=======
+"""Run the installed collection's playbooks the way a user would, against a node of the bench."""
+>>>>>>> main
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,8 +20,25 @@ REPOSITORY = Path(__file__).parents[3]
 INVENTORY = REPOSITORY / "molecule/inventory/hosts.yml"
 
 
+<<<<<<< HEAD
 def play(*arguments: str, inventory: Path = INVENTORY, playbook: str = "site") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
+=======
+def play(
+    *arguments: str, inventory: Path = INVENTORY, playbook: str = "site", seconds: int = 300
+) -> subprocess.CompletedProcess[str]:
+    started = start(*arguments, inventory=inventory, playbook=playbook)
+    try:
+        output, errors = started.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        kill(started)
+        raise
+    return subprocess.CompletedProcess(started.args, started.returncode, output, errors)
+
+
+def start(*arguments: str, inventory: Path = INVENTORY, playbook: str = "site") -> subprocess.Popen[str]:
+    return subprocess.Popen(
+>>>>>>> main
         ["ansible-playbook", "-i", str(inventory), f"toolserve.gpunode.{playbook}", *arguments],
         cwd=REPOSITORY / "molecule",
         env={
@@ -27,11 +49,17 @@ def play(*arguments: str, inventory: Path = INVENTORY, playbook: str = "site") -
             "ANSIBLE_NOCOLOR": "1",
         },
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
+        start_new_session=True,
     )
+
+
+def kill(started: subprocess.Popen[str]) -> None:
+    """The play and all that it has started, at once."""
+    os.killpg(started.pid, signal.SIGKILL)
+    started.communicate()
 
 
 def set_up_docker(inventory: Path = INVENTORY, **values: object) -> subprocess.CompletedProcess[str]:
@@ -55,3 +83,12 @@ def inventory_of(node: str, folder: Path) -> Path:
     (folder / ".bench").symlink_to(REPOSITORY / ".bench")
     inventory.write_text(f"bench_nodes: {{children: {{gpunodes: {{hosts: {{{node}: }}}}}}}}\n")
     return inventory
+
+
+def refused(*arguments: str, inventory: Path = INVENTORY) -> str:
+    """What preflight says when it stops the play without having changed anything, on one line."""
+    result = play(*arguments, inventory=inventory)
+    assert result.returncode != 0, result.stdout
+    assert set(re.findall(r"changed=(\d+)", result.stdout)) <= {"0"}, result.stdout
+    assert "rescued=1" not in result.stdout, result.stdout  # each fault has a check of its own
+    return " ".join((result.stdout + result.stderr).split())

@@ -9,21 +9,9 @@ Each reason alone has its unit tests; here a real node is looked at, as few time
 from __future__ import annotations
 
 import json
-import re
 import uuid
-from pathlib import Path
 
-import pytest
-from playing import INVENTORY, inventory_of, play
-
-
-def refused(*arguments: str, inventory: Path = INVENTORY) -> str:
-    """What preflight says when it stops the play without having changed anything, on one line."""
-    result = play(*arguments, inventory=inventory)
-    assert result.returncode != 0, result.stdout
-    assert set(re.findall(r"changed=(\d+)", result.stdout)) <= {"0"}, result.stdout
-    assert "rescued=1" not in result.stdout, result.stdout  # each fault has a check of its own
-    return " ".join((result.stdout + result.stderr).split())
+from playing import play, refused
 
 
 def settings(**values: object) -> tuple[str, str]:
@@ -103,21 +91,6 @@ def test_everything_else_at_once():
     ]
     assert [reason for reason in reasons if reason not in message] == []
     assert "it's secret" not in message
-
-
-@pytest.mark.xdist_group("nodes that serve nothing")
-def test_empty_inventory(tmp_path):
-    inventory = tmp_path / "hosts.yml"
-    inventory.write_text("all: {}\n")
-    assert "Copy inventory.example/ to inventory/" in refused(inventory=inventory)
-
-
-@pytest.mark.xdist_group("nodes that serve nothing")
-def test_node_that_offers_only_compose_v1(tmp_path):
-    """A real Debian 12, whose docker-compose is 1.29."""
-    message = refused(inventory=inventory_of("gpunode-debian12", tmp_path))
-    assert "docker-compose 1.29" in message
-    assert "docker_package_source: docker" in message
 
 
 def test_image_that_no_registry_has():

@@ -8,10 +8,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import pytest
 from playing import inventory_of, play
 
-pytestmark = pytest.mark.xdist_group("nodes that serve nothing")
 NODE = "gpunode-virgin"
 # What looking itself leaves: Ansible's own temporary folder, apt's caches, logs.
 TRACES = ("/root/.ansible", "/tmp", "/run", "/var/tmp", "/var/log", "/var/cache/apt", "/var/lib/systemd")

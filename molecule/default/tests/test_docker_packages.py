@@ -11,7 +11,6 @@ import pytest
 import testinfra
 from playing import changes, inventory_of, said, set_up_docker
 
-pytestmark = pytest.mark.xdist_group("nodes that serve nothing")
 NODE = "gpunode-debian12"
 REPOSITORY_URL = "http://127.0.0.1:8901"
 
