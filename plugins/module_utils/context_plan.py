@@ -202,26 +202,17 @@ def _check(found: Plan, context: int, room: _Room, asks: str) -> None:
     if context > room.most:
         found.stops.append(
             f"{room.has}, {_fits(room)}, and {asks}. vLLM would refuse to start. "
-<<<<<<< HEAD
-            + (f"Set vllm_max_model_len to auto or to at most {room.likely}" if room.likely >= LEAST else "Choose a "
-            "smaller profile (gpunode_profile)")
-=======
             + (
                 f"Set vllm_max_model_len to auto or to at most {room.likely}"
                 if room.likely >= LEAST
                 else "Choose a smaller profile (gpunode_profile)"
             )
->>>>>>> main
             + _more_room(room)
         )
     elif context > room.likely:
         found.notes.append(
-<<<<<<< HEAD
-            f"{room.has}, {_fits(room)}, and {asks}. It may just fit, for what vLLM needs besides weights is an estimate."
-=======
             f"{room.has}, {_fits(room)}, and {asks}. It may just fit, for what vLLM needs besides weights is an "
             "estimate."
->>>>>>> main
         )
 
 

@@ -1,11 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-<<<<<<< HEAD
-"""Run a playbook of the installed collection the way a user would, against a node of the bench."""
-=======
 """Run the installed collection's playbooks the way a user would, against a node of the bench."""
->>>>>>> main
 
 from __future__ import annotations
 
@@ -20,10 +16,6 @@ REPOSITORY = Path(__file__).parents[3]
 INVENTORY = REPOSITORY / "molecule/inventory/hosts.yml"
 
 
-<<<<<<< HEAD
-def play(*arguments: str, inventory: Path = INVENTORY, playbook: str = "site") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-=======
 def play(
     *arguments: str, inventory: Path = INVENTORY, playbook: str = "site", seconds: int = 300
 ) -> subprocess.CompletedProcess[str]:
@@ -38,7 +30,6 @@ def play(
 
 def start(*arguments: str, inventory: Path = INVENTORY, playbook: str = "site") -> subprocess.Popen[str]:
     return subprocess.Popen(
->>>>>>> main
         ["ansible-playbook", "-i", str(inventory), f"toolserve.gpunode.{playbook}", *arguments],
         cwd=REPOSITORY / "molecule",
         env={
