@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.toolserve.gpunode.plugins.module_utils import client_facts as facts
+from ansible_collections.toolserve.gpunode.plugins.module_utils.client_limits import LimitsError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.client_settings import SETTINGS
+
+
+def client_facts(endpoint: dict[str, Any], profile: dict[str, Any], **chosen: Any) -> dict[str, Any]:
+    try:
+        found = facts.facts(endpoint, profile, **chosen)
+    except (facts.ClientFactsError, LimitsError) as error:
+        raise AnsibleFilterError(str(error)) from error
+    files = {client: {"settings": of(found)[0], "defaults": of(found)[1]} for client, of in SETTINGS.items()}
+    return {**found.as_dict(), "files": files}
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"client_facts": client_facts}
