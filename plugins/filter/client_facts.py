@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
 from ansible_collections.toolserve.gpunode.plugins.module_utils import client_facts as facts
 from ansible_collections.toolserve.gpunode.plugins.module_utils.client_limits import LimitsError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.client_settings import SETTINGS
@@ -16,10 +15,12 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.client_settings 
 def client_facts(endpoint: dict[str, Any], profile: dict[str, Any], **chosen: Any) -> dict[str, Any]:
     try:
         found = facts.facts(endpoint, profile, **chosen)
-    except (facts.ClientFactsError, LimitsError) as error:
-        raise AnsibleFilterError(str(error)) from error
+    except LimitsError as error:
+        return {"problems": error.problems}
+    except facts.ClientFactsError as error:
+        return {"problems": [str(error)]}
     files = {client: {"settings": of(found)[0], "defaults": of(found)[1]} for client, of in SETTINGS.items()}
-    return {**found.as_dict(), "files": files}
+    return {**found.as_dict(), "files": files, "problems": []}
 
 
 class FilterModule:

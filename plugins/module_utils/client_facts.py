@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from ansible_collections.toolserve.gpunode.plugins.module_utils import client_limits, profile
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state import EndpointState
 
+_OUTPUT = 4096  # where nobody says how long an answer may be
+
 
 class ClientFactsError(ValueError):
     """No client can work with this endpoint as it is; the text says why and what to do."""
@@ -69,6 +71,7 @@ def facts(
     state = EndpointState(str(endpoint["base_url"]), models=list(endpoint["models"]))
     told = model_profile.get("context") or {}
     capabilities = model_profile.get("capabilities") or {}
+    context_of_server = state.context(name) or max_model_len
     root = (base_url or state.base_url).rstrip("/").removesuffix("/v1").rstrip("/")
     if urlsplit(root).scheme not in ("http", "https") or not urlsplit(root).hostname:
         raise ClientFactsError(f"clients_base_url is {base_url}, which is no address. Write it as https://HOST/v1.")
@@ -84,8 +87,8 @@ def facts(
         parallel_calls=bool(capabilities.get("parallel", True)),
         reasoning=profile.reasons(model_profile) if model_profile else None,
         limits=client_limits.limits(
-            state.context(name) or max_model_len,
-            output or int(told.get("output") or 4096),
+            context_of_server,
+            output or int(told.get("output") or min(_OUTPUT, (context_of_server or _OUTPUT) // 4)),
             context=context,
             margin=margin,
             agent_prompt=agent_prompt,
