@@ -77,11 +77,15 @@ pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README
 
 e2e: $(READY) ## The official client against real vLLM with the parser and the pocket model (E2E_SEED= as it printed)
 	@$(BENCH) prepare
-	pytest tests/e2e -m "not starts_server"
+	pytest tests/e2e -m "not starts_server and not opencode"
 
 e2e-broken: $(READY) ## Servers that are started wrong or die: verify.yml refuses each and names the cause (about 6 minutes)
 	@$(BENCH) prepare
-	pytest tests/e2e -m starts_server
+	pytest tests/e2e -m "starts_server and not opencode"
+
+e2e-opencode: $(READY) ## The real OpenCode does four tasks, ten times each, by the file that our role wrote (E2E_TIMES=10)
+	@$(BENCH) prepare
+	pytest tests/e2e -m opencode
 
 molecule: $(READY) ## The play on systemd nodes, virgin and with leftovers of drivers: check, converge, idempotence, verify
 	@$(BENCH) prepare --with-collection
