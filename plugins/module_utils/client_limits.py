@@ -117,11 +117,12 @@ def limits(
             "The server does not say how long its context is (max_model_len of /v1/models), so that no limit can be "
             "derived from it. Set clients_max_model_len to the context that it was started with."
         ])  # fmt: skip
+    fixed = margin if context is None else server - context
     margin = default_margin(server) if margin is None else margin
     told = server - margin if context is None else context
     problems = [
         *_out_of_range(server, told, output, margin, chosen=context is not None),
-        *_no_room(server, told, output, margin if context is None else server - told, agent_prompt),
+        *_no_room(server, told, output, agent_prompt, _least_server(output, agent_prompt, fixed)),
     ]
     if problems:
         raise LimitsError(problems[:1] if told > server else problems)
@@ -148,17 +149,25 @@ def _out_of_range(server: int, context: int, output: int, margin: int, *, chosen
     return found
 
 
-def _no_room(server: int, context: int, output: int, margin: int, agent_prompt: int) -> list[str]:
+def _no_room(server: int, context: int, output: int, agent_prompt: int, least: int) -> list[str]:
     room = context - output
     if room > agent_prompt:
         return []
-    needed = agent_prompt + output + max(0, margin) + 1
     most = context - agent_prompt - 1
-    fix = f"Give the server at least {needed} tokens (vllm_max_model_len)"
+    fix = f"Give the server at least {least} tokens (vllm_max_model_len)"
     if most >= 256:
         fix += f", or set clients_output to {most} or less"
     return [
-        f"Of {server} tokens of context, {output} for the answer and a margin of {margin} leave {max(0, room)} for the "
-        f"conversation, and the agent's own prompt takes about {agent_prompt}: it would compact without end, or be "
-        f"refused at once. {fix}."
+        f"Of {server} tokens of context, {output} for the answer and a margin of {server - context} leave "
+        f"{max(0, room)} for the conversation, and the agent's own prompt takes about {agent_prompt}: it would compact "
+        f"without end, or be refused at once. {fix}."
     ]
+
+
+def _least_server(output: int, agent_prompt: int, margin: int | None) -> int:
+    """The smallest context that is enough; with None the margin grows with it."""
+    needed = agent_prompt + output + 1
+    server = needed + (_MARGIN_LEAST if margin is None else max(0, margin))
+    while margin is None and server - default_margin(server) < needed:
+        server = needed + default_margin(server)
+    return server

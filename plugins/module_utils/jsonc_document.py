@@ -135,6 +135,13 @@ def _one_change(text: str, start: int, wanted: Mapping[str, Any]) -> str | None:
             continue
         if isinstance(now, dict) and isinstance(value, Mapping):
             return _one_change(text, first, value)
+        if comments(text[first:last]):
+            raise DocumentError(
+                f"{key} has to be {json.dumps(value)}, and the comments in what is there now would be lost.",
+                "Change it by hand.",
+                text.count("\n", 0, first) + 1,
+                first - text.rfind("\n", 0, first),
+            )
         return text[:first] + _dumped(text, value, _line_indent(text, first)) + text[last:]
     return None
 

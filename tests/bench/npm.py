@@ -55,7 +55,9 @@ def _installed(client: str) -> Path:
             command, cwd=temporary, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            raise BenchError(f"{' '.join(command)} failed:\n{done.stderr.strip()}\nCheck the network and npm's registry.")
+            raise BenchError(
+                f"{' '.join(command)} failed:\n{done.stderr.strip()}\nCheck the network and npm's registry."
+            )
         for old in CACHE.glob(f"{client}-????????????"):
             shutil.rmtree(old)
         shutil.copytree(temporary, folder, symlinks=True)

@@ -105,4 +105,6 @@ class OpenCode:
 
 def _use(part: dict[str, Any]) -> ToolUse:
     state = part["state"]
-    return ToolUse(part["tool"], state["status"], state.get("input") or {}, state.get("output") or state.get("error") or "")
+    return ToolUse(
+        part["tool"], state["status"], state.get("input") or {}, state.get("output") or state.get("error") or ""
+    )
