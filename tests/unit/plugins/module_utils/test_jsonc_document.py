@@ -99,7 +99,7 @@ def test_numbers_and_booleans_are_no_equals() -> None:
         ('{"a": 1', "not valid JSON"),
         ('{"a": 1} // fine\n/* not closed', "not valid JSON"),
         ('{"provider": []}', "provider holds []"),
-        ('{"provider": {\n"vllm": {"options": {"baseURL": [ /* why */ ]}}}}', "line 2, column 34: baseURL has to be"),
+        ('{"provider": {\n"vllm": {"options": {"baseURL": [ /* why */ ]}}}}', "line 2, column 33: baseURL has to be"),
         ('{"provider": {"vllm": "x"}}', "provider.vllm holds"),
     ],
 )
