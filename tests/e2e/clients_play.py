@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible.plugins.loader import lookup_loader
 
-from tests.bench.ansible import captured_playbook
+from tests.bench.ansible import adhoc, captured_playbook
 from tests.bench.server import Server
 
 
@@ -38,3 +38,13 @@ def write(server: Server, path: Path, **settings: Any) -> subprocess.CompletedPr
     written = [file.read_text(encoding="utf-8") for file in path.parent.glob("*") if file.is_file()]
     assert server.api_key not in done.stdout + "".join(written)
     return done
+
+
+def checked(path: Path, api_key: str, **options: Any) -> list[dict[str, str]]:
+    """The causes that our checker names for this file, with the endpoint that the file leads to."""
+    given = {"path": str(path), "api_key": api_key, "profile": pocket_profile(), "agent_prompt": 300, **options}
+    done = adhoc("toolserve.gpunode.client_config_check", given)
+    print(done.stdout)
+    assert api_key not in done.stdout
+    result: dict[str, Any] = json.loads(done.stdout[done.stdout.index("=> {") + 3 :])
+    return list(result["causes"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import string
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from tests.pocket_model import shapes
 
 from . import clients_play
 from .conftest import SEED
-from .opencode import TOOLS, OpenCode
+from .opencode import TOOLS, OpenCode, Session
 
 pytestmark = pytest.mark.opencode
 
@@ -64,7 +65,10 @@ class Files:
     source: shapes.Source
 
     def name(self) -> str:
-        return self.source._own(lambda: f"{self.source.characters('abcdefghijklmnopqrstuvwxyz', 6)}.txt")
+        return f"{self.word()}.txt"
+
+    def word(self) -> str:
+        return self.source.characters(string.ascii_lowercase, 6)
 
     def words(self) -> str:
         return self.source.words(1, 3)
@@ -119,7 +123,7 @@ def test_reads_a_file(agent: OpenCode, files: Files, copied_right: Callable[...,
 @pytest.mark.parametrize("time", range(_TIMES))
 def test_runs_a_command(agent: OpenCode, files: Files, copied_right: Callable[..., bool], time: int) -> None:
     for _ in range(_TRIES):
-        name, word = files.name(), files.source.characters("abcdefghijklmnopqrstuvwxyz", 7)
+        name, word = files.name(), files.word()
         command = f"echo {word} > {name}"
         calls: Expected = (("bash", {"command": command, "description": shapes.RUN_DESCRIPTION}),)
         if copied_right(f"Run the command: {command}", calls):
@@ -156,11 +160,8 @@ def test_writes_what_it_has_read(agent: OpenCode, files: Files, copied_right: Ca
     assert (agent.project / copy).read_text() == words
 
 
-def _made(session: object) -> Expected:
+def _made(session: Session) -> Expected:
     """The calls that were made and have worked, in OpenCode's own record; what went wrong is shown."""
-    from .opencode import Session
-
-    assert isinstance(session, Session)
     print(session)
     assert session.error == ""
     assert {use.status for use in session.uses} == {"completed"}
