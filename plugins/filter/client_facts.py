@@ -9,18 +9,25 @@ from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import client_facts as facts
 from ansible_collections.toolserve.gpunode.plugins.module_utils.client_limits import LimitsError
-from ansible_collections.toolserve.gpunode.plugins.module_utils.client_settings import SETTINGS
+from ansible_collections.toolserve.gpunode.plugins.module_utils.client_settings import SETTINGS, problems
 
 
-def client_facts(endpoint: dict[str, Any], profile: dict[str, Any], **chosen: Any) -> dict[str, Any]:
+def client_facts(
+    endpoint: dict[str, Any], profile: dict[str, Any], clients: list[str], **chosen: Any
+) -> dict[str, Any]:
     try:
         found = facts.facts(endpoint, profile, **chosen)
     except LimitsError as error:
         return {"problems": error.problems}
     except facts.ClientFactsError as error:
         return {"problems": [str(error)]}
-    files = {client: {"settings": of(found)[0], "defaults": of(found)[1]} for client, of in SETTINGS.items()}
-    return {**found.as_dict(), "files": files, "problems": []}
+    files = {
+        client: dict(zip(("settings", "defaults"), SETTINGS[client](found), strict=True))
+        for client in clients
+        if client in SETTINGS
+    }
+    reasons = [reason for client in clients for reason in problems(client, found)]
+    return {**found.as_dict(), "files": files, "problems": reasons}
 
 
 class FilterModule:

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,42 @@ def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
     done = played(tmp_path, endpoint)
     assert done.returncode == 2 and "No file for a client is written" in done.stdout
     assert played(tmp_path, endpoint, "--check").returncode == 0
+
+
+def test_files_that_leave_the_users_own_alone(tmp_path: Path) -> None:
+    claude, codex = tmp_path / "claude/vllm.settings.json", tmp_path / "codex/vllm.config.toml"
+    settings = {
+        "clients_write": ["claude_code", "codex"],
+        "clients_claude_code_path": str(claude),
+        "clients_codex_path": str(codex),
+    }
+    with FakeEndpoint(api_key=KEY).serving() as endpoint:
+        assert played(tmp_path, endpoint, **settings).returncode == 0
+        before = claude.read_bytes(), codex.read_bytes()
+        assert "changed=0" in played(tmp_path, endpoint, **settings).stdout
+    assert (claude.read_bytes(), codex.read_bytes()) == before
+    written = json.loads(claude.read_text())
+    assert written["apiKeyHelper"] == "printenv VLLM_API_KEY"
+    assert written["env"]["ANTHROPIC_BASE_URL"] == endpoint.url.removesuffix("/v1")
+    assert set(written["env"]) >= {"ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL", "CLAUDE_CODE_MAX_OUTPUT_TOKENS"}
+    profile = tomllib.loads(codex.read_text())
+    assert profile["model_providers"]["vllm"] == {
+        "name": "vLLM",
+        "base_url": endpoint.url,
+        "wire_api": "responses",
+        "env_key": "VLLM_API_KEY",
+    }
+    assert (profile["model"], profile["model_context_window"]) == ("pocket", 1792)
+    assert profile["model_auto_compact_token_limit"] == 1280
+
+
+@pytest.mark.parametrize(
+    ("client", "release", "api"), [("codex", "0.9.2", "Responses"), ("claude_code", "0.11.0", "Messages")]
+)
+def test_a_release_without_the_api_of_a_client(tmp_path: Path, client: str, release: str, api: str) -> None:
+    with FakeEndpoint(api_key=KEY, version=release).serving() as endpoint:
+        done = played(tmp_path, endpoint, clients_write=[client])
+    assert done.returncode == 2 and f"{api} API" in " ".join(done.stdout.split())
 
 
 def test_nobody_has_asked_for_a_file(tmp_path: Path) -> None:
