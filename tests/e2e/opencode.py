@@ -86,6 +86,7 @@ class OpenCode:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("OPENCODE", "XDG_"))}
         own |= {
             "HOME": str(self.home),
+            "PWD": str(self.project),  # more than the folder that it is started in, it believes this
             "VLLM_API_KEY": self.api_key,
             "OPENCODE_DISABLE_AUTOUPDATE": "1",
             "OPENCODE_DISABLE_MODELS_FETCH": "1",
