@@ -4,15 +4,20 @@ PARSER ?= qwen_tools
 PAIRS ?= 20000
 TIMES ?= 20
 JOBS ?= 1
+SIDE_BY_SIDE ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export ANSIBLE_HOME ?= $(CURDIR)/.ansible
 BENCH := $(VENV)/bin/python -m tests.bench
 CONTRACT := $(VENV)/bin/python -m tests.contract
+SCENARIOS := $(patsubst molecule/%/molecule.yml,molecule-%,$(wildcard molecule/*/molecule.yml))
+# The longest first: the short ones fill the gaps that they leave.
+LAYERS := molecule-node molecule-default $(filter-out molecule-node molecule-default,$(SCENARIOS)) \
+  e2e unit-plays unit-newest-core contract-sample sanity fuzz pocket-model-sample
 
 .DEFAULT_GOAL := help
-.PHONY: $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' $(MAKEFILE_LIST))
+.PHONY: $(SCENARIOS) $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -26,7 +31,9 @@ demo-down: $(READY) ## Remove the demo's node
 check: $(READY) ## Lint and unit tests: about a minute
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-ansible unit lint-python lint-docs
 
-test: check fuzz sanity unit-newest-core contract-sample pocket-model-sample e2e molecule ## Everything: what CI runs
+test: check prepare ## Everything: what CI runs (SIDE_BY_SIDE=2 layers at a time; each prints when it has ended)
+	@echo "==> $(SIDE_BY_SIDE) layers at a time, each prints when it has ended: $(LAYERS)"
+	@$(MAKE) --no-print-directory --jobs $(SIDE_BY_SIDE) --output-sync=target $(LAYERS)
 
 lint-ansible: $(READY)
 	yamllint --strict .
@@ -45,7 +52,10 @@ lint-docs: $(READY)
 	antsibull-changelog lint
 
 unit: $(READY) ## Unit tests
-	pytest -q --numprocesses auto --dist worksteal
+	pytest -q --numprocesses auto --dist worksteal -m "not plays"
+
+unit-plays: $(READY) ## Unit tests that run a play: roles on nodes that are made up
+	pytest -q --numprocesses auto --dist worksteal -m plays
 
 fuzz: $(READY) ## Random outputs of models through the parser, cut at random (PAIRS=20000 JOBS=1 SEED=…)
 	python tests/unit/parser/fuzz.py --pairs $(PAIRS) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
@@ -75,25 +85,24 @@ pocket-model-sample: $(READY) ## Does the committed pocket model still copy what
 pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README.md)
 	@$(BENCH) pocket-model train.py
 
-e2e: $(READY) ## The official client against real vLLM with the parser and the pocket model (E2E_SEED= as it printed)
-	@$(BENCH) prepare
+e2e: prepare ## The official client against real vLLM with the parser and the pocket model (E2E_SEED= as it printed)
 	pytest tests/e2e -m "not starts_server and not opencode"
 
-e2e-broken: $(READY) ## Servers that are started wrong or die: verify.yml refuses each and names the cause (about 6 minutes)
-	@$(BENCH) prepare
+e2e-broken: prepare ## Servers that are started wrong or die: verify.yml refuses each and names the cause (about 6 minutes)
 	pytest tests/e2e -m "starts_server and not opencode"
 
-e2e-opencode: $(READY) ## The real OpenCode does four tasks, ten times each, by the file that our role wrote (E2E_TIMES=10)
-	@$(BENCH) prepare
+e2e-opencode: prepare ## The real OpenCode does four tasks, ten times each, by the file that our role wrote (E2E_TIMES=10)
 	pytest tests/e2e -m opencode
 
-molecule: $(READY) ## The play on systemd nodes, virgin and with leftovers of drivers: check, converge, idempotence, verify
-	@$(BENCH) prepare --with-collection
-	molecule test
-	molecule test --scenario-name node
+molecule: $(SCENARIOS) ## The play on systemd nodes: check, converge, idempotence, verify (or one of them: make molecule-node)
 
-interrupt-node: $(READY) ## Kill the play at 20 random moments on a node with leftovers and run it again (TIMES=20 SEED=…)
-	@$(BENCH) prepare
+$(SCENARIOS): molecule-%: prepare
+	molecule test --scenario-name $*
+
+prepare: $(READY) ## Images of the bench, and the collection as users install it
+	@$(BENCH) prepare --with-collection
+
+interrupt-node: prepare ## Kill the play at 20 random moments on a node with leftovers and run it again (TIMES=20 SEED=…)
 	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) $(if $(SEED),--seed $(SEED))
 
 chat-templates: $(READY) ## Hold the chat templates against the models' own, in old and new transformers

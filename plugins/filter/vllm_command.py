@@ -12,19 +12,27 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import serving
 
 
 def vllm_command(
-    profile: Mapping[str, Any], release: str, extra: Mapping[str, Any] | None = None, local_model: bool = False
+    profile: Mapping[str, Any],
+    release: str,
+    extra: Mapping[str, Any] | None = None,
+    local_model: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     try:
-        return serving.command(profile, release, extra, local_model).as_dict()
+        return serving.command(profile, release, extra, local_model, settings).as_dict()
     except serving.UnusableCommandError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
 def vllm_command_problems(
-    profile: Mapping[str, Any], release: str, extra: Mapping[str, Any] | None = None, local_model: bool = False
+    profile: Mapping[str, Any],
+    release: str,
+    extra: Mapping[str, Any] | None = None,
+    local_model: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, list[str]]:
     try:
-        command = serving.command(profile, release, extra, local_model)
+        command = serving.command(profile, release, extra, local_model, settings)
     except serving.UnusableCommandError as error:
         return {"stops": error.problems, "notes": []}
     return {"stops": [], "notes": command.warnings}

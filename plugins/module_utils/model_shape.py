@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import KvCache, SizingError
@@ -28,7 +29,8 @@ DTYPE_BYTES = {
 @dataclass(frozen=True)
 class ModelShape:
     """Layers are those with attention, the only ones with a KV cache; ``sliding_layers`` of them look back only
-    ``window`` tokens. ``dtype_bytes`` is the size of an unquantised number."""
+    ``window`` tokens. ``dtype_bytes`` is the size of an unquantised number, ``state_bytes`` what recurrent layers keep
+    of one request."""
 
     layers: int
     kv_heads: int
@@ -40,16 +42,26 @@ class ModelShape:
     active_experts: int = 0
     dtype_bytes: int = 2
     quantized: bool = False
+    state_bytes: int = 0
 
     @property
     def active_fraction(self) -> float:
         """The part of the experts' weights that one token needs; 1 for a dense model."""
         return self.active_experts / self.experts if self.experts else 1.0
 
-    def kv_cache(self, dtype_bytes: float | None = None) -> KvCache:
-        """With numbers of the size of --kv-cache-dtype, by default that of the model."""
-        layer = 2 * self.kv_heads * self.head_dimension * (dtype_bytes or self.dtype_bytes)
-        return KvCache((self.layers - self.sliding_layers) * layer, self.sliding_layers * layer, self.window)
+    def kv_cache(
+        self, dtype_bytes: float | None = None, tensor_parallel: int = 1, pipeline_parallel: int = 1
+    ) -> KvCache:
+        """Of all GPUs together, or of one where several share the heads or the layers; a head is on one GPU at least.
+
+        :param dtype_bytes: the size of a number of --kv-cache-dtype; by default that of the model.
+        """
+        heads = max(self.kv_heads // tensor_parallel, 1)  # as vLLM's get_num_kv_heads
+        layer = 2 * heads * self.head_dimension * (dtype_bytes or self.dtype_bytes)
+        sliding = ceil(self.sliding_layers / pipeline_parallel)
+        full = ceil((self.layers - self.sliding_layers) / pipeline_parallel)
+        state = self.state_bytes / (tensor_parallel * pipeline_parallel)
+        return KvCache(full * layer, sliding * layer, self.window, state)
 
 
 def from_profile(profile: Mapping[str, Any]) -> ModelShape:
@@ -70,12 +82,14 @@ def from_profile(profile: Mapping[str, Any]) -> ModelShape:
         experts=experts.get("total", 0),
         active_experts=experts.get("active", 0),
         dtype_bytes=DTYPE_BYTES.get(str(arguments.get("dtype")), 2),
+        state_bytes=architecture.get("state_bytes", 0),
     )
 
 
 def kv_dtype_bytes(arguments: Mapping[str, Any]) -> int | None:
     """The size that --kv-cache-dtype asks for; None where it is left to the model."""
-    return DTYPE_BYTES.get(str(arguments.get("kv-cache-dtype")))
+    asked = str(arguments.get("kv-cache-dtype"))
+    return 1 if asked.startswith("fp8") else DTYPE_BYTES.get(asked)
 
 
 def from_config(config: Mapping[str, Any]) -> ModelShape:

@@ -54,7 +54,11 @@ class UnusableCommandError(ValueError):
 
 
 def command(
-    profile: Mapping[str, Any], release: str, extra: Mapping[str, Any] | None = None, local_model: bool = False
+    profile: Mapping[str, Any],
+    release: str,
+    extra: Mapping[str, Any] | None = None,
+    local_model: bool = False,
+    settings: Mapping[str, Any] | None = None,
 ) -> Command:
     """How this release of vLLM serves a profile, the same for the same input.
 
@@ -62,6 +66,8 @@ def command(
     :param release: of vLLM, as in 0.32.0.
     :param extra: options of the user, which win over those of the profile; null takes one away.
     :param local_model: the model is a folder of the node and not a repository of the hub.
+    :param settings: options that variables of the role stand for (vllm_max_num_seqs for max-num-seqs); they win over
+        those of the profile, and those of the user over them. Empty ones count as absent.
     :raises UnusableCommandError: the release cannot serve the profile, does not know an option, or an option would
         undo what the profile needs.
     """
@@ -69,19 +75,34 @@ def command(
         serving = ServingRelease.named(release)
     except ValueError as error:
         raise UnusableCommandError([str(error)]) from error
-    profiles, environment = _of_release(profile["vllm"], serving)
+    profiles, environment = of_release(profile["vllm"], serving)
     users = serving_options.named(extra or {}, serving)
+    set_by_role = serving_options.named(serving_options.given(settings or {}), serving)
     owned = _owned(profile, serving, local_model)
     problems = list(_release_problems(profile, serving))
     for source, given in (("The profile's vllm.arguments", profiles), ("vllm_extra_arguments", users)):
         problems += serving_options.problems(source, given, owned, serving)
     if problems:
         raise UnusableCommandError(problems)
-    chosen = serving.format_options(profile["model"].get("format")) | _DEFAULTS | profiles | users
+    chosen = serving.format_options(profile["model"].get("format")) | _DEFAULTS | profiles | set_by_role | users
     options = owned | chosen
     arguments = [part for name, value in options.items() for part in _option(name, value)]
-    warnings = list(serving_options.warnings(chosen, profile, serving, local_model))
+    warnings = [
+        *serving_options.said_twice(set_by_role, users),
+        *serving_options.warnings(chosen, profile, serving, local_model),
+    ]
     return Command(serving.entrypoint, arguments, environment, warnings)
+
+
+def of_release(vllm: Mapping[str, Any], serving: ServingRelease) -> tuple[dict[str, Any], dict[str, str]]:
+    """The profile's options and environment, with those of this release laid over them."""
+    arguments = serving_options.named(vllm.get("arguments", {}), serving)
+    environment = dict(vllm.get("environment", {}))
+    for entry in vllm.get("by_release", []):
+        if _covers(entry, serving):
+            arguments |= serving_options.named(entry.get("arguments", {}), serving)
+            environment |= entry.get("environment", {})
+    return arguments, environment
 
 
 def _owned(profile: Mapping[str, Any], serving: ServingRelease, local_model: bool) -> dict[str, Any]:
@@ -111,17 +132,6 @@ def _release_problems(profile: Mapping[str, Any], serving: ServingRelease) -> It
                 f"vllm_release is {serving.name}, which must not serve {name}: {bad['why']} ({bad['source']}). "
                 f"Set it to {bad['before']} or newer."
             )
-
-
-def _of_release(vllm: Mapping[str, Any], serving: ServingRelease) -> tuple[dict[str, Any], dict[str, str]]:
-    """The profile's options and environment, with those of this release laid over them."""
-    arguments = serving_options.named(vllm.get("arguments", {}), serving)
-    environment = dict(vllm.get("environment", {}))
-    for entry in vllm.get("by_release", []):
-        if _covers(entry, serving):
-            arguments |= serving_options.named(entry.get("arguments", {}), serving)
-            environment |= entry.get("environment", {})
-    return arguments, environment
 
 
 def _covers(entry: Mapping[str, Any], serving: ServingRelease) -> bool:

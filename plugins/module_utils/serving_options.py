@@ -28,9 +28,29 @@ def named(options: Mapping[str, Any], serving: ServingRelease) -> dict[str, Any]
     return {serving.spelled(name.lstrip("-").replace("_", "-")): value for name, value in options.items()}
 
 
+def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The options whose variable of the role has a value."""
+    return {name: value for name, value in settings.items() if value is not None and value != ""}
+
+
+def said_twice(settings: Mapping[str, Any], users: Mapping[str, Any]) -> Iterator[str]:
+    """Options that a variable of the role and the user's list both set, differently; the user's list wins."""
+    for name in sorted(settings.keys() & users.keys()):
+        if str(settings[name]) != str(users[name]):
+            yield (
+                f"vllm_{name.replace('-', '_')} is {settings[name]}, and vllm_extra_arguments sets {name} to "
+                f"{users[name]}, which wins. Leave one of them out."
+            )
+
+
 def problems(source: str, given: Mapping[str, Any], owned: Mapping[str, Any], serving: ServingRelease) -> Iterator[str]:
     """Why the options of one source cannot be used; ``owned`` are those that follow from the profile."""
-    clash = sorted(given.keys() & owned.keys())
+    if "max-model-len" in given:
+        yield (
+            f"{source} sets max-model-len, of which the checks and clients would not learn. Leave it out and set "
+            "vllm_max_model_len (or the profile's context.maximum)."
+        )
+    clash = sorted((given.keys() & owned.keys()) - {"max-model-len"})
     if clash:
         yield (
             f"{source} sets {', '.join(clash)}, which follows from other fields of the profile. "

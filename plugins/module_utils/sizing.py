@@ -10,14 +10,11 @@ weights and overhead with blocks of KV cache, and refuses to start when one requ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 
 GIB = 1 << 30
 BLOCK_TOKENS = 16
-# Activations while a prompt is processed, CUDA context, CUDA graphs. For a 14B model on a 20 GB card with vLLM's
-# default of 2048 batched tokens 0.6 to 1.5 GiB were computed; nothing here was measured on a GPU.
-OVERHEAD_BYTES = GIB
-OVERHEAD_SOURCE = "estimate: 1 GiB (0.6 to 1.5 GiB for a 14B model at 2048 batched tokens)"
 
 
 class SizingError(ValueError):
@@ -26,20 +23,32 @@ class SizingError(ValueError):
 
 @dataclass(frozen=True)
 class KvCache:
-    """Bytes of keys and values. Layers with a sliding window hold no more than ``window`` tokens."""
+    """Bytes of keys and values. Layers with a sliding window hold no more than ``window`` tokens; ``state`` is what
+    recurrent layers (Mamba) keep of a request, whatever its length."""
 
     bytes_per_token: float
     sliding_bytes_per_token: float = 0.0
     window: int = 0
+    state: float = 0.0
 
     def bytes_at(self, context: float) -> float:
         """Of one request that is ``context`` tokens long; as much is read for its next token."""
-        return self.bytes_per_token * context + self.sliding_bytes_per_token * min(context, self.window)
+        return self.state + self.bytes_per_token * context + self.sliding_bytes_per_token * min(context, self.window)
+
+    def admitted(self, tokens_in_flight: int, block: int = BLOCK_TOKENS) -> KvCache:
+        """What vLLM reserves for a request: of a window also the tokens that are being processed, in whole blocks.
+
+        Source: SlidingWindowSpec.max_memory_usage_bytes in v1/kv_cache_interface.py, 0.9.2 to 0.33.0.
+        """
+        if not self.sliding_bytes_per_token:
+            return self
+        return replace(self, window=(ceil((self.window - 1 + tokens_in_flight) / block) + 1) * block)
 
     def tokens_in(self, memory: float, block: int = BLOCK_TOKENS) -> int:
         """The longest context that fits into ``memory``, in whole blocks."""
         if self.bytes_per_token + self.sliding_bytes_per_token <= 0:
             raise SizingError("the KV cache takes no bytes per token, so that no context can be computed")
+        memory = max(memory - self.state, 0)
         tokens = memory / (self.bytes_per_token + self.sliding_bytes_per_token)
         if self.sliding_bytes_per_token and tokens >= self.window:
             if not self.bytes_per_token:
@@ -50,13 +59,12 @@ class KvCache:
 
 @dataclass(frozen=True)
 class KvPool:
-    """The memory that a server has for its KV cache. ``overhead_source`` says where that figure comes from."""
+    """What one GPU has for its KV cache: its memory by the share that the server may use, less weights and overhead."""
 
     memory: float
     utilization: float
     weights: float
-    overhead: float = OVERHEAD_BYTES
-    overhead_source: str = OVERHEAD_SOURCE
+    overhead: float
 
     @property
     def bytes(self) -> float:

@@ -20,7 +20,7 @@ if [ ! "$venv/.ready" -nt pyproject.toml ]; then
 fi
 PATH="$PWD/$venv/bin:$PATH"
 ansible --version | head -1
-pytest -q -p no:cacheprovider
+pytest -q -p no:cacheprovider --numprocesses auto --dist worksteal
 for playbook in site.yml playbooks/*.yml; do
   ansible-playbook --syntax-check -i inventory.example/hosts.yml "$playbook"
 done

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import docker
 from . import engine, gpu_proof_image, node_image, vllm_image
 from .ansible import REPOSITORY, galaxy
 from .console import step
+from .lock import only_one
 from .nvidia import tree
 
 STATE = REPOSITORY / ".bench"
@@ -26,7 +28,7 @@ def prepare(*node_releases: str, stand_ins: bool = False) -> docker.DockerClient
     :param stand_ins: build NVIDIA's stand-in repositories too, and the image of a container that sees the GPU.
     """
     client = engine.ensure()
-    with step("Images of the bench (first time: about 6 minutes, later: seconds)"):
+    with only_one(), step("Images of the bench (first time: about 6 minutes, later: seconds)"):
         image, archive = vllm_image.ensure(client)
         facts: dict[str, object] = {
             "node_images": {release: node_image.ensure(client, release) for release in node_releases},
@@ -49,9 +51,25 @@ def prepare(*node_releases: str, stand_ins: bool = False) -> docker.DockerClient
 
 
 def install_collection() -> None:
-    """Build the collection and install the artifact into .bench/collections, as a user gets it."""
+    """Build the collection and install the artifact into .bench/collections, as a user gets it.
+
+    An artifact that is installed already stays untouched: plays of another scenario may be running from it.
+    """
     title = "Building the collection and installing the artifact"
-    with step(title), tempfile.TemporaryDirectory(prefix="toolserve-bench-") as folder:
+    with only_one(), step(title), tempfile.TemporaryDirectory(prefix="toolserve-bench-") as folder:
         galaxy("collection", "build", "--output-path", folder)
         (artifact,) = Path(folder).glob("*.tar.gz")
-        galaxy("collection", "install", str(artifact), "--force", "--no-deps", "-p", str(STATE / "collections"))
+        if _files_of(artifact) != _installed_files():
+            galaxy("collection", "install", str(artifact), "--force", "--no-deps", "-p", str(STATE / "collections"))
+
+
+def _files_of(artifact: Path) -> bytes:
+    """The list of all files with their checksums, as Galaxy writes it into every artifact."""
+    with tarfile.open(artifact) as archive:
+        member = archive.extractfile("FILES.json")
+        return member.read() if member else b""
+
+
+def _installed_files() -> bytes | None:
+    path = STATE / "collections/ansible_collections/toolserve/gpunode/FILES.json"
+    return path.read_bytes() if path.exists() else None

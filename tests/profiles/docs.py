@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils.model_shape import from_profile
+from ansible_collections.toolserve.gpunode.plugins.module_utils.context_plan import LEAST_AUTO
+from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_reading import NVML
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
-from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB, OVERHEAD_BYTES, KvPool
+from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_memory import GpuMemory, Server
 from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import STREAMS_WHOLE
 
 from . import reading
 
 PAGE = reading.ROOT / "docs" / "profiles.md"
 CARDS_GIB = (20, 24, 48, 80)
+RELEASE = (0, 32, 0)
 
 
 def page(text: str) -> str:
@@ -56,11 +59,12 @@ def _context(profile: dict[str, Any], card: int) -> str:
     """The longest context on as many cards of this size as the profile spreads the model over."""
     if "architecture" not in profile:
         return ""
-    count, utilization = _count(profile), profile["vllm"]["arguments"]["gpu-memory-utilization"]
-    pool = KvPool(card * GIB * count, utilization, profile["bytes"]["checkpoint"], OVERHEAD_BYTES * count)
-    kv_cache = from_profile(profile).kv_cache()
-    tokens = min(pool.largest_context(kv_cache) if pool.bytes else 0, profile["context"]["model_limit"])
-    if tokens < 1024:
+    server = Server(profile, RELEASE, profile["vllm"]["arguments"], {})
+    gpu = GpuMemory.of({"memory_total_bytes": card * GIB, "sources": {"memory_total_bytes": NVML}})
+    if gpu is None:
+        return ""
+    tokens = min(server.likely(gpu).largest_context(server.kv_cache(gpu)), profile["context"]["model_limit"])
+    if tokens < min(LEAST_AUTO, profile["context"]["maximum"]):
         return "-"
     text = f"{tokens:,}"
     if any(path.startswith(("architecture.", "bytes.")) for path in profile.get("unverified", [])):

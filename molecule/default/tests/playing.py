@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -32,6 +34,19 @@ def play(*arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedPr
     )
 
 
+def set_up_docker(inventory: Path = INVENTORY, **values: object) -> subprocess.CompletedProcess[str]:
+    return play("--tags", "docker", "--extra-vars", json.dumps(values), inventory=inventory)
+
+
+def changes(result: subprocess.CompletedProcess[str]) -> int:
+    return sum(map(int, re.findall(r"changed=(\d+)", result.stdout)))
+
+
+def said(result: subprocess.CompletedProcess[str]) -> str:
+    """All that the play printed, on one line."""
+    return " ".join((result.stdout + result.stderr).split())
+
+
 def inventory_of(node: str, folder: Path) -> Path:
     """An inventory whose only node to provision is this one."""
     inventory = folder / "inventory" / node / "hosts.yml"
@@ -40,3 +55,12 @@ def inventory_of(node: str, folder: Path) -> Path:
     (folder / ".bench").symlink_to(REPOSITORY / ".bench")
     inventory.write_text(f"bench_nodes: {{children: {{gpunodes: {{hosts: {{{node}: }}}}}}}}\n")
     return inventory
+
+
+def refused(*arguments: str, inventory: Path = INVENTORY) -> str:
+    """What preflight says when it stops the play without having changed anything, on one line."""
+    result = play(*arguments, inventory=inventory)
+    assert result.returncode != 0, result.stdout
+    assert set(re.findall(r"changed=(\d+)", result.stdout)) <= {"0"}, result.stdout
+    assert "rescued=1" not in result.stdout, result.stdout  # each fault has a check of its own
+    return " ".join((result.stdout + result.stderr).split())

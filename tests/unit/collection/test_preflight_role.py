@@ -13,6 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.plays
 REPOSITORY = Path(__file__).parents[3]
 # What setup would have gathered: a node on which nothing is wrong.
 FACTS = {

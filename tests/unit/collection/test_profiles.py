@@ -14,7 +14,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible_collections.toolserve.gpunode.plugins.module_utils import checkpoint, decoder_tensors
 from ansible_collections.toolserve.gpunode.plugins.module_utils.model_shape import from_config, from_profile
 from ansible_collections.toolserve.gpunode.plugins.module_utils.profile import ProfileError, checked, merged
-from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB, OVERHEAD_BYTES
+from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB
 from ansible_collections.toolserve.gpunode.tests.unit.plugins import model_configs as configs
 
 from tests.profiles import reading
@@ -90,7 +90,7 @@ def test_figures_of_a_profile_fit_together(name):
         from_profile(profile).kv_cache(None).bytes_at(min(8192, context["model_limit"]))
         + profile["bytes"]["checkpoint"]
     )
-    least = math.ceil((needed / gpus + OVERHEAD_BYTES) / arguments["gpu-memory-utilization"] / GIB)
+    least = math.ceil((needed / gpus + GIB) / arguments["gpu-memory-utilization"] / GIB)
     assert profile["requirements"]["gpu_memory_gib"] == least
     assert profile["requirements"]["compute_capability"] == (
         7.5 if profile["model"].get("quantization") == "awq" else 8.0

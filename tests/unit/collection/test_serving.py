@@ -31,9 +31,9 @@ def options(arguments: list[str]) -> dict[str, str | bool]:
 
 
 def command(
-    profile: dict[str, Any], extra: dict[str, Any] | None = None, release: str = "0.32.0", local_model: bool = False
+    profile: dict[str, Any], extra: dict[str, Any] | None = None, release: str = "0.32.0", **more: Any
 ) -> Command:
-    return serving.command(profile, release, extra, local_model)
+    return serving.command(profile, release, extra, **more)
 
 
 def rendered(name: str, extra: dict[str, Any] | None = None, **more: Any) -> dict[str, str | bool]:
@@ -56,7 +56,7 @@ OURS = {
 QWEN = {
     "--model": "Qwen/Qwen2.5-14B-Instruct-AWQ",
     "--served-model-name": "qwen2.5-14b-instruct-awq",
-    "--max-model-len": "23232",
+    "--max-model-len": "32768",
     "--tool-call-parser": "qwen_tools",
     "--tool-parser-plugin": "/opt/gpunode/tool_parsers/qwen_tools.py",
     "--chat-template": "/opt/gpunode/chat_templates/qwen_tools.jinja",
@@ -159,11 +159,23 @@ class TestOptionsOfTheUser:
     def test_a_secret_may_not_stand_on_the_command_line(self, name):
         assert "shows secrets" in refusal("pocket", {name: "s3cret"})
 
-    @pytest.mark.parametrize(
-        "name", ["tool-call-parser", "--max_model_len", "chat-template", "served-model-name", "host"]
-    )
+    @pytest.mark.parametrize("name", ["tool-call-parser", "chat-template", "served-model-name", "host"])
     def test_one_may_not_undo_what_the_checks_rely_on(self, name):
         assert "gpunode_profile_overrides" in refusal("pocket", {name: "x"})
+
+    @pytest.mark.parametrize("name", ["--max_model_len", "max-model-len"])
+    def test_the_context_has_a_setting_of_its_own(self, name):
+        assert "vllm_max_model_len" in refusal("pocket", {name: 4096})
+
+    def test_a_setting_of_the_role_wins_over_the_profile_and_the_user_over_both(self):
+        settings = {"gpu-memory-utilization": 0.5, "max-num-seqs": "", "max-num-batched-tokens": None}
+        assert rendered(REFERENCE, settings=settings)["--gpu-memory-utilization"] == "0.5"
+        assert "--max-num-seqs" not in rendered(REFERENCE, settings=settings)
+        both = command(reading.read(REFERENCE), {"gpu_memory_utilization": 0.6}, settings=settings)
+        assert options(both.arguments)["--gpu-memory-utilization"] == "0.6"
+        (warning,) = both.warnings
+        assert "vllm_gpu_memory_utilization is 0.5" in warning and "to 0.6, which wins" in warning
+        assert command(reading.read(REFERENCE), {"gpu_memory_utilization": 0.5}, settings=settings).warnings == []
 
     def test_arguments_of_a_profile_may_not_contradict_its_other_fields(self):
         twofold = merged(reading.read("pocket"), {"vllm": {"arguments": {"max_model_len": 999}}})

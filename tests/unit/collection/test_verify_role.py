@@ -24,6 +24,7 @@ from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_nvidia_smi im
     fake_nvidia_smi,
 )
 
+pytestmark = pytest.mark.plays
 REPOSITORY = Path(__file__).parents[3]
 COLLECTIONS = REPOSITORY / "collections"
 MODULE_UTILS = REPOSITORY / "plugins/module_utils"

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.toolserve.gpunode.plugins.module_utils.gpu_fit import Fit, fit
 
@@ -63,81 +62,26 @@ def test_a_capability_is_compared_as_a_number() -> None:
     assert judged(gpu(97887, "12.0"), requirements={"compute_capability": 8.9}).stops == []
 
 
-def test_a_gpu_with_too_little_memory() -> None:
-    (problem,) = judged(gpu(10240, name="NVIDIA GeForce RTX 3080")).stops
-    assert "NVIDIA GeForce RTX 3080 has 10.0 GiB of memory, and qwen2.5-14b-instruct-awq needs a GPU with 13" in problem
-
-
-def test_a_card_of_16_gb_may_report_less() -> None:
-    assert judged(gpu(15360), context={"maximum": 8192, "output": 512}).stops == []
-
-
-def test_a_context_that_cannot_fit_names_the_one_that_does() -> None:
-    (problem,) = judged(gpu(), context={"maximum": 60000, "output": 4096}).stops
-    assert "a context of 44240 tokens fits, and qwen2.5-14b-instruct-awq wants 60000" in problem
-    assert "Set context.maximum to at most 44240" in problem
-
-
-def test_a_context_that_may_just_fit_is_a_note() -> None:
-    found = judged(gpu(), context={"maximum": 45000, "output": 4096})
-    assert found.stops == [] and "it may just fit" in found.notes[0]
-
-
-def test_weights_that_do_not_fit_at_all() -> None:
-    found = judged(gpu(), bytes={"checkpoint": 30 * 10**9})
-    assert "a context of 0 tokens fits" in found.stops[0] and "(nothing fits here)" in found.stops[0]
-
-
-@pytest.mark.parametrize("extra", [{"kv-cache-dtype": "fp8"}, {"--kv_cache_dtype": "fp8"}])
-def test_what_the_user_adds_to_the_command_line_counts(extra: dict[str, Any]) -> None:
-    assert judged(gpu(), context={"maximum": 60000, "output": 4096}, extra=extra).stops == []
-
-
-@pytest.mark.parametrize(("release", "share"), [("0.19.1", "90%"), ("0.20.2", "92%")])
-def test_the_default_share_of_the_memory_follows_from_the_release(release: str, share: str) -> None:
-    found = judged(gpu(), release=release, context={"maximum": 99999, "output": 16}, vllm={"arguments": {}})
-    assert f"vLLM may use {share}" in found.stops[0]
-
-
-def test_several_gpus_share_weights_and_context() -> None:
-    long = {"context": {"maximum": 120000, "output": 4096}}
-    assert judged(gpu(), gpu(), **long).stops  # one alone is used by default
-    assert judged(gpu(), gpu(), extra={"tensor-parallel-size": 2}, **long) == Fit([], [])
-    longer = {"context": {"maximum": 200000, "output": 4096}}
-    (problem, *_same) = judged(gpu(), gpu(), extra={"tensor-parallel-size": 2}, **longer).stops
-    assert "a context of 139232 tokens fits" in problem  # each GPU has an overhead of its own
-
-
 def test_more_gpus_asked_for_than_there_are() -> None:
     (problem,) = judged(gpu(), extra={"tensor-parallel-size": 2}).stops
     assert "asks for 2" in problem
 
 
-def test_a_second_gpu_that_does_not_fit_is_a_note() -> None:
-    found = judged(gpu(), gpu(8192, name="NVIDIA T1000"))
-    assert found.stops == [] and "NVIDIA T1000 has 8.0 GiB" in found.notes[0]
+def test_a_second_gpu_that_is_too_old_is_a_note() -> None:
+    found = judged(gpu(), gpu(8192, "5.0", name="NVIDIA GTX 960"))
+    assert found.stops == [] and "NVIDIA GTX 960 has compute capability 5.0" in found.notes[0]
     assert "CUDA_VISIBLE_DEVICES" in found.notes[0]
 
 
 def test_an_unknown_gpu_without_a_driver_is_a_note() -> None:
     found = judged(gpu(None, None, name=None, pci_id="10de:ffff"))
-    assert found.stops == [] and len(found.notes) == 2
-    assert all("10de:ffff" in note for note in found.notes)
+    assert found.stops == [] and len(found.notes) == 1
+    assert "10de:ffff" in found.notes[0]
 
 
 def test_a_gpu_that_belongs_to_a_virtual_machine() -> None:
     (problem,) = judged(gpu(kernel_driver="vfio-pci")).stops
     assert "held by vfio-pci" in problem
-
-
-def test_a_size_from_the_table_is_called_nominal() -> None:
-    found = judged(gpu(12288, sources={"memory_total_bytes": "table"}))
-    assert "has nominally 12.0 GiB" in found.stops[0]
-
-
-def test_a_profile_that_says_nothing_of_its_size_is_served_on_anything() -> None:
-    assert judged(gpu(2048), requirements={}, architecture={}) == Fit([], [])
-    assert judged(gpu(2048), requirements={}, bytes={}) == Fit([], [])
 
 
 def test_a_release_that_is_none_is_told_elsewhere() -> None:

@@ -92,6 +92,35 @@ def test_layers_with_a_sliding_window_stop_growing() -> None:
     assert kv_cache.bytes_at(10_000) == 10_000 * 24 * KIB + 3 * MIB
 
 
+def test_a_window_holds_what_is_in_flight_too() -> None:
+    kv_cache = model_shape.from_config(configs.GPT_OSS_20B).kv_cache().admitted(2048)
+    assert kv_cache.window == 2192  # 127 + 2048 tokens are 136 blocks of 16, and one for where the window begins
+    assert kv_cache.bytes_at(10_000) == (10_000 + 2192) * 24 * KIB
+    whole = model_shape.from_config(configs.LLAMA_3_1_8B).kv_cache()
+    assert whole.admitted(2048) == whole
+
+
+@pytest.mark.parametrize(
+    ("tensor_parallel", "pipeline_parallel", "kib"), [(1, 1, 192), (2, 1, 96), (8, 1, 24), (16, 1, 24), (2, 2, 48)]
+)
+def test_gpus_share_heads_and_layers_of_the_kv_cache(tensor_parallel: int, pipeline_parallel: int, kib: int) -> None:
+    shape = model_shape.from_config(configs.QWEN_14B_AWQ)  # 8 heads, of which each GPU has one at least
+    assert shape.kv_cache(None, tensor_parallel, pipeline_parallel).bytes_at(1) == kib * KIB
+
+
+def test_a_single_head_is_on_every_gpu() -> None:
+    shape = model_shape.from_config({"n_layer": 52, "n_head": 48, "n_embd": 6144, "multi_query": True})
+    assert shape.kv_cache(None, 4).bytes_at(1) == 26 * KIB
+
+
+def test_the_state_of_recurrent_layers_does_not_grow() -> None:
+    shape = model_shape.from_profile(
+        {"architecture": {"layers": 4, "kv_heads": 8, "head_dimension": 128, "state_bytes": 16 * MIB}}
+    )
+    assert shape.kv_cache().bytes_at(1000) == 16 * MIB + 1000 * 16 * KIB
+    assert shape.kv_cache().tokens_in(8 * MIB) == 0
+
+
 @pytest.mark.parametrize(
     ("said", "layers"),
     [
@@ -124,16 +153,15 @@ def test_the_kv_pool_of_the_reference_node(tmp_path: Path) -> None:
     kv_cache = model_shape.from_config(configs.QWEN_14B_AWQ).kv_cache()
     assert kv_cache.bytes_at(23_232) / GIB == pytest.approx(4.254, abs=0.001)
     for memory, overhead, low, high in ((20.0, 0.6, 49_000, 50_500), (19.67, 1.5, 42_500, 44_500)):
-        pool = KvPool(memory * GIB, 0.95, total, overhead * GIB, "for this test")
+        pool = KvPool(memory * GIB, 0.95, total, overhead * GIB)
         assert low <= pool.largest_context(kv_cache) <= high
         assert pool.largest_context(kv_cache) % 16 == 0
         assert 1.8 <= pool.requests_at_once(kv_cache, 23_232) <= 2.2
 
 
 def test_a_pool_that_does_not_hold_the_weights_is_empty() -> None:
-    pool = KvPool(8 * GIB, 0.9, 9 * GIB)
+    pool = KvPool(8 * GIB, 0.9, 9 * GIB, GIB)
     assert pool.bytes == 0 and pool.largest_context(KvCache(1000)) == 0
-    assert "estimate" in pool.overhead_source
 
 
 @given(
@@ -142,17 +170,18 @@ def test_a_pool_that_does_not_hold_the_weights_is_empty() -> None:
     st.integers(1, 4096),
     st.integers(0, 10**11),
     st.sampled_from([16, 128]),
+    st.integers(0, 10**6),
 )
 def test_the_largest_context_fits_and_one_block_more_does_not(
-    full: int, sliding: int, window: int, memory: int, block: int
+    full: int, sliding: int, window: int, memory: int, block: int, state: int
 ) -> None:
-    kv_cache = KvCache(full, sliding, window)
-    if not full and (not sliding or memory >= sliding * window):
+    kv_cache = KvCache(full, sliding, window, state)
+    if not full and (not sliding or memory - state >= sliding * window):
         with pytest.raises(SizingError):
             kv_cache.tokens_in(memory, block)
         return
     tokens = kv_cache.tokens_in(memory, block)
-    assert tokens % block == 0 and kv_cache.bytes_at(tokens) <= memory
+    assert tokens % block == 0 and (not tokens or kv_cache.bytes_at(tokens) <= memory)
     assert kv_cache.bytes_at(tokens + block) > memory
 
 

@@ -1,22 +1,19 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What belongs to the owner of the node stays: his daemon.json, his containers, his packages."""
+"""What belongs to the owner of the node stays: his daemon.json and his containers."""
 
 from __future__ import annotations
 
 import json
-import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from random import Random
 
 import pytest
-import testinfra
 import yaml
-from playing import INVENTORY, REPOSITORY, inventory_of, play
+from playing import REPOSITORY, changes, said, set_up_docker
 
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / ".bench/collections")]
 from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import render  # noqa: E402
@@ -25,8 +22,6 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_me
 from tests import daemon_documents  # noqa: E402
 
 DAEMON_JSON = "/etc/docker/daemon.json"
-BARE_NODE = "gpunode-debian12"
-REPOSITORY_URL = "http://127.0.0.1:8901"
 OWNERS = {
     "debug": False,
     "labels": ["rack=7", "owner=Jürgen"],
@@ -75,22 +70,10 @@ def server(host) -> tuple[int, str]:
     return state["State"]["Pid"], state["RestartCount"]
 
 
-def setup(inventory: Path = INVENTORY, **values: object):
-    return play("--tags", "docker", "--extra-vars", json.dumps(values), inventory=inventory)
-
-
-def changes(result) -> int:
-    return sum(map(int, re.findall(r"changed=(\d+)", result.stdout)))
-
-
-def said(result) -> str:
-    return " ".join((result.stdout + result.stderr).split())
-
-
 def test_a_file_with_twenty_keys_of_its_owner(host):
     before = server(host)
     with daemon_json(host, json.dumps(OWNERS, indent=4)):
-        result = setup()
+        result = set_up_docker()
         assert result.returncode == 0, result.stdout
         text = host.check_output(f"cat {DAEMON_JSON}")
         merged = json.loads(text)
@@ -102,7 +85,7 @@ def test_a_file_with_twenty_keys_of_its_owner(host):
         assert merged["default-ulimits"]["memlock"] == OWNERS["default-ulimits"]["memlock"]
         assert text.splitlines()[1].startswith('    "')
         assert "rack=7" in host.check_output("docker info --format '{{.Labels}}'")
-        assert changes(setup()) == 0
+        assert changes(set_up_docker()) == 0
         assert server(host) == before  # the daemon was restarted; what runs was not
 
 
@@ -117,7 +100,7 @@ def test_a_file_with_twenty_keys_of_its_owner(host):
 )
 def test_a_file_that_cannot_be_merged_is_refused_and_left(host, content, message):
     with daemon_json(host, content):
-        result = setup()
+        result = set_up_docker()
         assert result.returncode != 0
         assert message in said(result)
         assert changes(result) == 0
@@ -128,7 +111,7 @@ def test_a_running_container_is_not_stopped_without_consent(host):
     before = server(host)
     with daemon_json(host, '{"live-restore": false}'):
         host.check_output("systemctl reload docker")
-        result = setup()
+        result = set_up_docker()
         assert result.returncode != 0
         assert "would stop the running containers vllm-server, because live-restore is off" in said(result)
         assert "docker_allow_stopping_containers: true" in said(result)
@@ -137,7 +120,7 @@ def test_a_running_container_is_not_stopped_without_consent(host):
 
 
 def test_options_that_would_strand_a_running_container_are_refused(host):
-    result = setup(docker_daemon_options={"bip": "172.30.0.1/16"}, docker_daemon_defaults={})
+    result = set_up_docker(docker_daemon_options={"bip": "172.30.0.1/16"}, docker_daemon_defaults={})
     assert result.returncode != 0
     assert "The options bip of /etc/docker/daemon.json would change what the running containers rest on" in said(result)
 
@@ -146,21 +129,21 @@ def test_options_with_which_the_daemon_does_not_start_are_taken_back(host):
     """This engine accepts them when it is asked to validate, and fails when it starts."""
     before = server(host), host.file(DAEMON_JSON).content_string
     options = {"log-driver": "journald", "log-opts": {"max-size": "1m"}}
-    result = setup(docker_daemon_options=options)
+    result = set_up_docker(docker_daemon_options=options)
     assert result.returncode != 0
     assert "unknown log opt 'max-size' for journald log driver" in said(result)
     assert host.service("docker").is_running
     assert (server(host), host.file(DAEMON_JSON).content_string) == before
-    assert changes(setup()) == 0
+    assert changes(set_up_docker()) == 0
 
 
 def test_a_restart_that_was_cut_off_is_made_up_for(host):
     """The file is written, and the run was killed before the daemon has read it."""
     before, daemon = server(host), host.check_output("pidof dockerd")
     host.check_output("echo restart > /run/toolserve-gpunode-docker-pending")
-    assert setup().returncode == 0
+    assert set_up_docker().returncode == 0
     assert host.check_output("pidof dockerd") != daemon
-    assert changes(setup()) == 0
+    assert changes(set_up_docker()) == 0
     assert server(host) == before
 
 
@@ -173,10 +156,10 @@ def test_what_the_daemon_gets_as_a_flag_is_not_said_in_the_file_too(host):
             " && systemctl reset-failed docker && systemctl restart docker"
         )
         try:
-            result = setup()
+            result = set_up_docker()
             assert result.returncode == 0, result.stdout
             assert json.loads(host.check_output(f"cat {DAEMON_JSON}")).keys() == {"default-ulimits"}
-            assert changes(setup()) == 0
+            assert changes(set_up_docker()) == 0
         finally:
             host.check_output("mv /root/docker.default /etc/default/docker")
     assert server(host) == before
@@ -196,89 +179,3 @@ def test_merged_files_are_valid_to_the_engine(host):
     result = host.run("sh /tmp/validate.sh")
     assert result.stdout == ""
     assert result.stderr.count("configuration OK") == 80, result.stderr
-
-
-@pytest.fixture
-def bare() -> testinfra.host.Host:
-    return testinfra.get_host(f"docker://{BARE_NODE}")
-
-
-@pytest.fixture
-def prepare_docker(tmp_path) -> Callable:
-    inventory = inventory_of(BARE_NODE, tmp_path)
-    return lambda **values: setup(inventory=inventory, docker_package_source="docker", **values)
-
-
-def test_packages_of_another_engine_are_refused_by_name(bare, prepare_docker):
-    control = "Package: containerd\nVersion: 9\nArchitecture: all\nMaintainer: x <x@example.org>\nDescription: x\n"
-    bare.check_output(f"mkdir -p /tmp/p/DEBIAN && printf '{control}' > /tmp/p/DEBIAN/control")
-    bare.check_output("dpkg-deb --build /tmp/p /tmp/p.deb && dpkg --install /tmp/p.deb")
-    try:
-        result = prepare_docker()
-    finally:
-        bare.check_output("dpkg --purge containerd")
-    assert result.returncode != 0
-    assert "containerd (every container that another program, such as Kubernetes, runs with it)" in said(result)
-    assert "apt-get remove containerd" in said(result)
-    assert changes(result) == 0
-
-
-def test_docker_as_a_snap_is_refused(bare, prepare_docker):
-    bare.check_output("mkdir -p /snap/docker/current")
-    try:
-        result = prepare_docker()
-    finally:
-        bare.check_output("rm -r /snap")
-    assert result.returncode != 0
-    assert "snap remove docker" in said(result)
-
-
-def test_a_source_that_holds_more_than_docker_is_left_to_its_owner(bare, prepare_docker):
-    line = "deb [signed-by=/usr/share/keyrings/x.gpg] https://download.docker.com/linux/debian bookworm stable"
-    path = "/etc/apt/sources.list.d/mixed.list"
-    bare.check_output(f"printf '%s\\n' '{line}' 'deb https://example.org/debian x main' > {path}")
-    try:
-        result = prepare_docker()
-    finally:
-        bare.check_output(f"rm {path}")
-    assert result.returncode != 0
-    assert f"{path} names https://download.docker.com/linux/debian: another source" in said(result)
-    assert "take the line out of it" in said(result).lower() and "line 1" in said(result)
-    assert changes(result) == 0
-
-
-@pytest.fixture
-def old_source(bare) -> Iterator[tuple[str, str]]:
-    """A list as Docker's instructions had it for years, and the fingerprint of the key that the address serves."""
-    path, keyring = "/etc/apt/sources.list.d/docker.list", "/usr/share/keyrings/debian-archive-bookworm-stable.gpg"
-    bare.check_output(
-        "mkdir -p /srv/repository"
-        f" && gpg --no-default-keyring --keyring {keyring} --armor --export > /srv/repository/gpg"
-        # The old source is a name only: apt must not be made to read it.
-        " && touch /var/lib/apt/lists"
-        " && systemd-run --unit=repository python3 -m http.server 8901 --bind 127.0.0.1 --directory /srv/repository"
-    )
-    keys = bare.check_output("gpg --show-keys --with-colons /srv/repository/gpg")
-    bare.check_output(f"printf '# by hand\\ndeb [signed-by=/x.gpg] {REPOSITORY_URL} bookworm stable\\n' > {path}")
-    yield path, next(line for line in keys.splitlines() if line.startswith("fpr")).split(":")[9]
-    bare.check_output("systemctl stop repository; rm -r /srv/repository")
-    bare.check_output(
-        f"rm -f {path} {path}.disabled /etc/apt/sources.list.d/docker.sources /etc/apt/keyrings/docker.asc"
-    )
-
-
-def test_an_old_source_of_docker_gives_way(bare, prepare_docker, old_source):
-    path, fingerprint = old_source
-    old = bare.file(path).content_string
-    result = prepare_docker(docker_repository_url=REPOSITORY_URL, docker_repository_key_fingerprint=fingerprint)
-    assert result.returncode != 0  # at that address is a key, and no packages
-    assert not bare.file(path).exists
-    assert bare.file(f"{path}.disabled").content_string == old
-    assert REPOSITORY_URL in bare.file("/etc/apt/sources.list.d/docker.sources").content_string
-
-
-def test_an_old_source_of_docker_stays_while_the_key_is_not_the_right_one(bare, prepare_docker, old_source):
-    path, _ = old_source
-    result = prepare_docker(docker_repository_url=REPOSITORY_URL)
-    assert "Nothing is installed with it" in said(result)
-    assert bare.file(path).exists
