@@ -17,6 +17,8 @@ import pytest
 import tomllib
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint, markup_left
 
+pytestmark = pytest.mark.plays
+
 REPOSITORY = Path(__file__).parents[3]
 KEY = "k-canary-of-the-endpoint"
 
