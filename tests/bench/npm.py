@@ -34,6 +34,14 @@ def opencode() -> Path:
     return program
 
 
+def codex() -> Path:
+    """The program of Codex, installed likewise."""
+    found = sorted(_installed("codex").glob("@openai/codex-linux-*/vendor/*/bin/codex"))
+    if not found:
+        raise BenchError(f"Codex has no program for this machine ({platform.machine()}).")
+    return found[0]
+
+
 def _installed(client: str) -> Path:
     """The folder node_modules of the locked packages of tests/bench/clients/CLIENT; their scripts are not run."""
     files = [_CLIENTS / client / name for name in ("package.json", "package-lock.json")]

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +31,11 @@ class ToolUse:
 
 @dataclass(frozen=True)
 class Session:
-    """``error``: what the server or OpenCode said, empty where nothing went wrong; ``record``: its own export."""
+    """``error``: what the server or OpenCode said, empty where nothing went wrong; the rest is its own record."""
 
     uses: tuple[ToolUse, ...]
     texts: tuple[str, ...]
     error: str
-    record: dict[str, Any] = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,23 +57,28 @@ class OpenCode:
         events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         errors = [event["error"] for event in events if event["type"] == "error"]
         error = errors[0].get("data", {}).get("message", "") or str(errors[0]) if errors else ""
-        sessions = [event["sessionID"] for event in events if "sessionID" in event]
-        if not sessions or not any(event["type"] == "step_start" for event in events):
+        sessions = [event["sessionID"] for event in events if event.get("sessionID")]
+        if not sessions:
             return Session((), (), error or done.stdout + done.stderr)
-        record = json.loads(self._run("export", sessions[0]).stdout)
-        parts = [part for message in record["messages"] for part in message["parts"]]
+        parts = self._recorded(sessions[0])
         return Session(
             tuple(_use(part) for part in parts if part["type"] == "tool"),
-            tuple(
-                part["text"]
-                for message in record["messages"]
-                if message["info"]["role"] == "assistant"
-                for part in message["parts"]
-                if part["type"] == "text"
-            ),
+            tuple(part["text"] for part in parts if part["type"] == "text" and part["role"] == "assistant"),
             error,
-            record,
         )
+
+    def _recorded(self, session: str) -> list[dict[str, Any]]:
+        """The parts of a session's messages, with their ``role``, out of the database that OpenCode keeps of them.
+
+        ``opencode export`` gives the same and takes as long as the agent itself.
+        """
+        query = (
+            "select message.data, part.data from part join message on message.id = part.message_id "
+            "where part.session_id = ? order by part.id"
+        )
+        with closing(sqlite3.connect(self.home / ".local/share/opencode/opencode.db")) as database:
+            rows = database.execute(query, (session,)).fetchall()
+        return [{**json.loads(part), "role": json.loads(message)["role"]} for message, part in rows]
 
     def resolved(self) -> dict[str, Any]:
         """The settings as OpenCode has understood them, all files together."""
