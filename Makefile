@@ -105,6 +105,10 @@ prepare: $(READY) ## Images of the bench, and the collection as users install it
 interrupt-node: prepare ## Kill the play at 20 random moments on a node with leftovers and run it again (TIMES=20 SEED=…)
 	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) $(if $(SEED),--seed $(SEED))
 
+upgrade-node: $(READY) ## A node from vLLM 0.31 to 0.32, and back from one that is not proven; seconds of downtime (about 10 minutes)
+	@$(BENCH) prepare
+	@$(VENV)/bin/python -m tests.bench.upgrade
+
 chat-templates: $(READY) ## Hold the chat templates against the models' own, in old and new transformers
 	@$(VENV)/bin/python -m tests.contract.chat_templates
 

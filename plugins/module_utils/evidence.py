@@ -34,6 +34,7 @@ def build(
     gpu: Mapping[str, Any] | None = None,
     container: Mapping[str, Any] | None = None,
     image: Mapping[str, Any] | None = None,
+    switch: Mapping[str, Any] | None = None,
     secrets: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The document.
@@ -45,6 +46,7 @@ def build(
     :param gpu: what gpu_info returned, if it ran.
     :param container: ``docker inspect`` of the server's container, if it is known.
     :param image: ``docker inspect`` of its image.
+    :param switch: what an upgrade did before: ``downtime_seconds``, and ``rolled_back_because`` or None.
     :param secrets: what must not stand in the document, wherever it came from.
     """
     setup = Setup(tool_calls, throughput or {}, waiting or {}, gpu or {}, container or {}, profile or {})
@@ -61,6 +63,7 @@ def build(
         "tool_calls": _without_texts(tool_calls),
         "throughput": _without_texts(throughput) if throughput else None,
         "causes": verification_causes.find(setup),
+        "switch": dict(switch) if switch else None,
     }
     return dict(_cleaned(document, [secret for secret in secrets if secret]))
 

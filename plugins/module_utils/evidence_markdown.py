@@ -42,7 +42,7 @@ def _causes(evidence: Mapping[str, Any], told: str) -> list[str]:
 
 def _facts(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
     endpoint, model = evidence["endpoint"] or {}, evidence["model"]
-    container = evidence["container"] or {}
+    container, switch = evidence["container"] or {}, evidence.get("switch") or {}
     facts = [
         ("checked", evidence["checked_at"]),
         ("endpoint", str(endpoint.get("base_url") or "")),
@@ -52,6 +52,8 @@ def _facts(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("image digest", str(container.get("image_digest") or container.get("image_id") or "")),
         *((name, value) for name, value in (container.get("files") or {}).items()),
         ("driver", str(evidence["driver"] or "")),
+        ("nothing answered for", f"{switch['downtime_seconds']} s" if switch.get("downtime_seconds") else ""),
+        ("upgrade taken back because", str(switch.get("rolled_back_because") or "")),
     ]
     return facts + [(f"GPU {position}", _gpu(gpu)) for position, gpu in enumerate(evidence["gpus"])]
 

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the installed collection's site playbook the way a user would, against a node of the bench."""
+"""Run the installed collection's playbooks the way a user would, against a node of the bench."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,9 +16,21 @@ REPOSITORY = Path(__file__).parents[3]
 INVENTORY = REPOSITORY / "molecule/inventory/hosts.yml"
 
 
-def play(*arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), "toolserve.gpunode.site", *arguments],
+def play(
+    *arguments: str, inventory: Path = INVENTORY, playbook: str = "site", seconds: int = 300
+) -> subprocess.CompletedProcess[str]:
+    started = start(*arguments, inventory=inventory, playbook=playbook)
+    try:
+        output, errors = started.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        kill(started)
+        raise
+    return subprocess.CompletedProcess(started.args, started.returncode, output, errors)
+
+
+def start(*arguments: str, inventory: Path = INVENTORY, playbook: str = "site") -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["ansible-playbook", "-i", str(inventory), f"toolserve.gpunode.{playbook}", *arguments],
         cwd=REPOSITORY / "molecule",
         env={
             **os.environ,
@@ -27,11 +40,17 @@ def play(*arguments: str, inventory: Path = INVENTORY) -> subprocess.CompletedPr
             "ANSIBLE_NOCOLOR": "1",
         },
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
+        start_new_session=True,
     )
+
+
+def kill(started: subprocess.Popen[str]) -> None:
+    """The play and all that it has started, at once."""
+    os.killpg(started.pid, signal.SIGKILL)
+    started.communicate()
 
 
 def set_up_docker(inventory: Path = INVENTORY, **values: object) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -90,3 +91,33 @@ def test_a_model_that_needs_no_file_of_ours_mounts_none(tmp_path: Path) -> None:
     server = yaml.safe_load(rendered(tmp_path, settings))["services"]["server"]
     assert server["labels"] == {"toolserve.gpunode.profile": "gpt-oss-20b"}
     assert "--tool-server demo" in " ".join(server["command"]) and "--chat-template" not in server["command"]
+
+
+def _context(folder: Path, **settings: object) -> str:
+    """--max-model-len of Llama 3.1 8B on a card of 20 GB, where it does not get all that the profile asks for."""
+    gpu = {
+        "name": "a GPU",
+        "memory_total_bytes": 20475 << 20,
+        "sources": {"memory_total_bytes": "nvml"},
+    }
+    folder.mkdir(exist_ok=True)
+    file = folder / "settings.yml"
+    file.write_text(json.dumps({"gpunode_profile": "llama-3.1-8b-instruct", "__vllm_gpu": {"gpus": [gpu]}, **settings}))
+    command = yaml.safe_load(rendered(folder, file))["services"]["server"]["command"]
+    return str(command[command.index("--max-model-len") + 1])
+
+
+def test_the_context_is_computed_and_stays_what_it_is(tmp_path: Path) -> None:
+    computed = _context(tmp_path)
+    assert 8_000 < int(computed) < 32_768
+    written = (tmp_path / "compose").read_text()
+    for context, kept in ((str(int(computed) - 160), True), ("8192", False)):
+        served = written.replace(f'"{computed}"', f'"{context}"')
+        found = _context(tmp_path / context, __vllm_rendered={"content": base64.b64encode(served.encode()).decode()})
+        assert found == (context if kept else computed)
+
+
+def test_the_settings_of_the_role_reach_the_computation_and_the_command_line(tmp_path: Path) -> None:
+    assert _context(tmp_path, vllm_max_model_len=8192) == "8192"
+    assert int(_context(tmp_path, vllm_gpu_memory_utilization=0.97)) > 20_000
+    assert '"0.97"' in (tmp_path / "compose").read_text()

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,13 @@ Container = Callable[..., None]
 
 
 def verified(
-    folder: Path, stand_in: FakeEndpoint | None = None, *, answers: bool = True, verbosity: int = 0, **settings: Any
+    folder: Path,
+    stand_in: FakeEndpoint | None = None,
+    *,
+    answers: bool = True,
+    verbosity: int = 0,
+    check: bool = False,
+    **settings: Any,
 ) -> tuple[int, dict[str, Any]]:
     """The exit code of the play, and the evidence that it wrote into the folder; what it printed is printed again."""
     playbook = folder / "play.yml"
@@ -53,6 +60,7 @@ def verified(
         play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "vars": variables}
         playbook.write_text(json.dumps([{**play, "roles": ["toolserve.gpunode.verify"]}]))
         command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", str(playbook)]
+        command += ["--check"] if check else []
         environment = {
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
@@ -112,6 +120,34 @@ def test_a_wrong_model_name_is_told_once(tmp_path: Path, capsys: pytest.CaptureF
     assert (code, evidence["throughput"]["verdict"]) == (2, "fail")
     assert [cause["cause"] for cause in evidence["causes"]] == ["The server serves pocket and no other name."]
     assert_told(evidence["causes"], capsys.readouterr().out)
+
+
+def test_a_dry_run_tells_what_is_wrong_with_the_running_server_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, evidence = verified(tmp_path, FakeEndpoint(spoil=markup_left("tools")), check=True)
+    assert (code, evidence) == (0, {})
+    assert "Say what a dry run would have failed for" in (printed := capsys.readouterr().out)
+    assert "MarkupLeak" in printed
+
+
+def test_a_dry_run_has_nothing_to_tell_of_a_server_that_is_right(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verified(tmp_path, check=True)[0] == 0
+    assert "FAIL" not in capsys.readouterr().out
+
+
+def test_the_evidence_tells_how_long_nothing_answered_and_why_the_old_server_serves_again(tmp_path: Path) -> None:
+    _code, evidence = verified(tmp_path, verify_down_since=time.time() - 60, verify_rolled_back_because="it died")
+    assert evidence["switch"]["downtime_seconds"] >= 60
+    assert evidence["switch"]["rolled_back_because"] == "it died"
+    page = (tmp_path / "localhost.md").read_text(encoding="utf-8")
+    assert "| upgrade taken back because | it died |" in page and "| nothing answered for | " in page
+
+
+def test_the_evidence_of_a_server_that_nobody_upgraded_has_no_switch(tmp_path: Path) -> None:
+    assert verified(tmp_path)[1]["switch"] is None
 
 
 def assert_told(causes: list[dict[str, str]], printed: str) -> None:
