@@ -161,6 +161,8 @@ MODEL = "provider.vllm.models.qwen"
         (f"{MODEL}.limit.output", None, f"{MODEL}.limit.output is missing or no number"),
         (f"{MODEL}.limit.context", "23k", f"{MODEL}.limit.context is missing or no number"),
         (f"{MODEL}.limit.output", 32000, f"{MODEL}.limit.output is 32000, and the server holds 23232 tokens"),
+        (f"{MODEL}.limit.output", 23233, f"{MODEL}.limit.output is 23233, and the server holds 23232 tokens"),
+        (f"{MODEL}.limit.output", 23232, f"{MODEL}.limit leaves 0 tokens for the conversation"),
         (f"{MODEL}.limit.context", 65536, f"{MODEL}.limit.context is 65536, and the server holds 23232 tokens"),
         (f"{MODEL}.limit.context", 23232, f"{MODEL}.limit.context leaves 0 of the server's 23232 tokens free"),
         (f"{MODEL}.limit.context", 9000, f"{MODEL}.limit leaves 4904 tokens for the conversation"),
