@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.plugins.loader import lookup_loader
 
 from tests.bench.ansible import adhoc, captured_playbook
@@ -46,5 +47,5 @@ def checked(path: Path, api_key: str, **options: Any) -> list[dict[str, str]]:
     done = adhoc("toolserve.gpunode.client_config_check", given)
     print(done.stdout)
     assert api_key not in done.stdout
-    result: dict[str, Any] = json.loads(done.stdout[done.stdout.index("=> {") + 3 :])
+    result: dict[str, Any] = yaml.safe_load(done.stdout.partition("=> ")[2])
     return list(result["causes"])
