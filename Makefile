@@ -14,7 +14,7 @@ CONTRACT := $(VENV)/bin/python -m tests.contract
 SCENARIOS := $(patsubst molecule/%/molecule.yml,molecule-%,$(wildcard molecule/*/molecule.yml))
 # The longest first: the short ones fill the gaps that they leave.
 LAYERS := molecule-node molecule-default $(filter-out molecule-node molecule-default,$(SCENARIOS)) \
-  e2e unit-plays unit-newest-core contract-sample sanity fuzz pocket-model-sample
+  e2e unit-plays unit-newest-core contract-sample families sanity fuzz pocket-model-sample
 
 .DEFAULT_GOAL := help
 .PHONY: $(SCENARIOS) $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' $(MAKEFILE_LIST))
@@ -45,7 +45,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/contract tests/e2e tests/profiles benchmarks
+	mypy plugins/module_utils tests/bench tests/contract tests/e2e tests/families tests/profiles benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -68,6 +68,9 @@ unit-newest-core: $(READY) ## Unit tests and playbook syntax under the newest an
 
 contract-sample: $(READY) ## The tool parser and all profiles in the code of three vLLM releases
 	@$(CONTRACT) --sample
+
+families: $(READY) ## Each family's own output through vLLM's own server and parser, and through tool_call_check
+	pytest tests/families
 
 contract: $(READY) ## The tool parser and all profiles in the code of all listed vLLM releases
 	@$(CONTRACT)
@@ -102,8 +105,8 @@ $(SCENARIOS): molecule-%: prepare
 prepare: $(READY) ## Images of the bench, and the collection as users install it
 	@$(BENCH) prepare --with-collection
 
-interrupt-node: prepare ## Kill the play at 20 random moments on a node with leftovers and run it again (TIMES=20 SEED=…)
-	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) $(if $(SEED),--seed $(SEED))
+interrupt-node: prepare ## Kill the play at 20 random moments on nodes with a past and run it again (TIMES=20 JOBS=1 SEED=… POWER_CUT=1)
+	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(POWER_CUT),--power-cut)
 
 upgrade-node: $(READY) ## A node from vLLM 0.31 to 0.32, and back from one that is not proven; seconds of downtime (about 10 minutes)
 	@$(BENCH) prepare

@@ -27,7 +27,7 @@ def plan(
         settings=settings or {},
         extra=extra or {},
         environment=environment or {},
-        gpu_memory_gib=float(gpu_memory_gib) if str(gpu_memory_gib).strip() else None,
+        gpu_memory_gib=gpu_memory_gib,
         rendered=int(rendered or 0),
     )
     return context_plan.plan(profile, gpus, accelerator, str(release), asked).as_dict()

@@ -11,6 +11,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.toolserve.gpunode.plugins.module_utils import (
     gpu_fit,
     misspelt_settings,
+    model_repository,
     node_capacity,
     publishing,
     reasons_to_stop,
@@ -54,5 +55,6 @@ class FilterModule:
             "listen_port_problems": publishing.port_problems,
             "memory_shortages": node_capacity.memory_shortages,
             "misspelt_settings": misspelt_settings.misspelt,
+            "model_settings_problems": model_repository.settings_problems,
             "numbered_reasons": numbered_reasons,
         }

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import serving, serving_options
 from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import GIB, KvCache, KvPool, SizingError
-from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_memory import GpuMemory, Server
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_memory import CPU_BLOCK_TOKENS, GpuMemory, Server
 from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ServingRelease
 
 AUTO = "auto"
@@ -46,13 +46,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the inventory says: ``context`` is auto or a number; ``rendered`` the one that is served so far, or 0."""
+    """What the inventory says: ``context`` is auto or a number; ``rendered`` the one that is served so far, or 0.
+
+    ``gpu_memory_gib`` is empty where nothing is said of it.
+    """
 
     context: str | int = AUTO
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
-    gpu_memory_gib: float | None = None
+    gpu_memory_gib: str | float = ""
     rendered: int = 0
 
 
@@ -83,9 +86,11 @@ def plan(
     options = own | serving_options.given(asked.settings) | serving_options.named(asked.extra, served)
     server = Server(profile, served.release, options, {**environment, **asked.environment})
     explicit = _explicit(found, asked.context)
+    said_gib = _positive(found, "vllm_gpu_memory_gib", asked.gpu_memory_gib, 10_000, "GiB")
+    _positive(found, "gpu-memory-utilization", options.get("gpu-memory-utilization"), 1, "a share of 1")
     if found.stops:
         return found
-    room = _cpu_room(server) if accelerator == "cpu" else _gpu_room(found, server, gpus, asked.gpu_memory_gib)
+    room = _cpu_room(server) if accelerator == "cpu" else _gpu_room(found, server, gpus, said_gib)
     _beyond_the_model(found, explicit, options)
     if explicit is not None:
         context = explicit
@@ -115,6 +120,19 @@ def _explicit(found: Plan, wanted: str | int) -> int | None:
     return tokens
 
 
+def _positive(found: Plan, what: str, said: Any, most: float, unit: str) -> float | None:
+    """A number that was said, up to ``most``; None where nothing was."""
+    if said is None or str(said).strip() == "":
+        return None
+    try:
+        number = float(said)
+    except (TypeError, ValueError):
+        number = 0
+    if not 0 < number <= most:
+        found.stops.append(f"{what} is {said}, which is no number above 0 and up to {most:g} ({unit}). Correct it.")
+    return number
+
+
 def _cpu_room(server: Server) -> _Room | None:
     """Of main memory, where it is said how much the KV cache gets; vLLM finds its own share elsewhere."""
     try:
@@ -125,7 +143,7 @@ def _cpu_room(server: Server) -> _Room | None:
     if not space:
         return None
     pool = KvPool(space, 1.0, 0, 0)
-    fits = pool.largest_context(kv_cache)
+    fits = pool.largest_context(kv_cache, max(server.block, CPU_BLOCK_TOKENS))
     return _Room(fits, fits, fits, pool, kv_cache, 0, False, f"{_CPU_SPACE} gives the KV cache {space / GIB:.1f} GiB")
 
 

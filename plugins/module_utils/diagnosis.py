@@ -31,6 +31,7 @@ RULES: tuple[Callable[[Outcome], Cause | None], ...] = (
     calls.markup_left,
     requests.broken_stream,
     calls.template_without_tools,
+    promises.template_recursion,
     promises.history_refused,
     promises.choice_refused,
     promises.concurrency,
@@ -49,7 +50,7 @@ RULES: tuple[Callable[[Outcome], Cause | None], ...] = (
     calls.wrong_answer,
 )
 # What is worth knowing although the check has passed: some client will run into it.
-ADVICE = (promises.reasoning_parameters,)
+ADVICE = (promises.reasoning_parameters, promises.parser_faults)
 
 
 def diagnose(outcome: Outcome) -> list[Cause]:

@@ -32,6 +32,7 @@ def add(plan: Plan, facts: NodeFacts, ask: Ask) -> None:
     dragged = removed - named
     packages = [package for package in facts.dpkg if package.name in dragged]
     plan.purge += [_purge(package) for package in packages if kind(package)]
+    plan.purge_forced = any(package.reinstallation_required and package.name in named for package in facts.dpkg)
     foreign = [package.name for package in packages if not kind(package)]
     if foreign:
         plan.stops.append(_stop(foreign))
@@ -39,11 +40,13 @@ def add(plan: Plan, facts: NodeFacts, ask: Ask) -> None:
 
 
 def _not_simulated(plan: Plan, facts: NodeFacts) -> None:
-    """apt simulates nothing while dpkg has unfinished work, which the role finishes before it asks again."""
+    """apt does nothing where packages are broken that the plan leaves; dpkg removes what it is told to all the same."""
     seen = "apt cannot simulate the removal of the driver packages that are in the way"
     if any(package.broken for package in facts.dpkg):
+        plan.purge_forced = True
         plan.warnings.append(
-            f"{seen} before dpkg has finished what it has begun. What else they would take along shows after that."
+            f"{seen}, because dpkg has not finished with others. So dpkg removes them and nothing else, once a "
+            "simulation on a copy of its records has shown that apt then installs the driver and removes nothing."
         )
         return
     plan.stops.append(

@@ -82,6 +82,12 @@ def unfinished(stack: list[DriverPackage]) -> list[Conflict]:
     ]
 
 
+def half_exchanged(facts: NodeFacts, stack: list[DriverPackage]) -> list[str]:
+    """What dpkg was cut off in that is of another branch than the driver that is loaded."""
+    loaded = (facts.module.loaded_version or "").partition(".")[0]
+    return [package.name for package in stack if package.package.broken and package.branch != loaded]
+
+
 def _incomplete_libcuda(facts: NodeFacts, stack: list[DriverPackage]) -> list[Conflict]:
     """No libcuda.so.1, or one that does not belong to the packages or to the kernel module."""
     libcuda = facts.libcuda

@@ -7,32 +7,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import (
     nvidia_conflicts,
     nvidia_headers,
+    nvidia_pin,
     nvidia_reboot,
     nvidia_stack,
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_conflicts import Conflict
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_gpus import Gpus
-from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import DriverPackage
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import UNKNOWN, DriverPackage
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import HEALTHY, REPAIR, STOPPED, Plan
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_stale_sources import retired_sources
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Target, Wish
 
 
-def kept(facts: NodeFacts, gpus: Gpus, wanted: Target, conflicts: Sequence[Conflict] = ()) -> Plan:
-    """It may still lack its module for a kernel, or dpkg's last step.
+def kept(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target, conflicts: Sequence[Conflict] = ()) -> Plan:
+    """It may still lack its module for a kernel, dpkg's last step, or what an interrupted run owes.
 
     :param conflicts: what would be reason enough to replace it, if it did not work.
     """
     stack = nvidia_stack.on_disk(facts.packages)
-    plan = Plan(HEALTHY, str(wanted), remove_files=retired_sources(facts))
+    plan = Plan(HEALTHY, str(wanted), remove_files=retired_sources(facts), kept_pin=_pin(facts, stack, wanted))
     # What works is worth no interruption.
     (plan.warnings if facts.cuda_works else plan.reboot_reasons).extend(nvidia_reboot.reasons(facts))
     plan.warnings += [text for text in (nvidia_reboot.unrelated_request(facts),) if text]
+    half = nvidia_conflicts.half_exchanged(facts, stack) if facts.cuda_works else []
+    plan.stops += [_half_exchanged(facts, half)] if half else []
     unfinished = nvidia_conflicts.unfinished(stack)
     endured = [conflict for conflict in conflicts if conflict not in unfinished]
     plan.warnings += [
@@ -48,11 +52,42 @@ def kept(facts: NodeFacts, gpus: Gpus, wanted: Target, conflicts: Sequence[Confl
     if not gpus.generations:
         plan.stops += gpus.objections(wanted.branch, wanted.open_flavour)
     if unfinished:
-        plan.state, plan.conflicts, plan.dpkg_repair = REPAIR, unfinished, True
+        plan.state, plan.conflicts, plan.dpkg_finish = REPAIR, unfinished, nvidia_stack.unfinished(facts)
     _add_modules(plan, facts, stack)
+    _add_owed(plan, stack, wish, wanted)
     if plan.stops:
         plan.state = STOPPED
     return plan
+
+
+def _half_exchanged(facts: NodeFacts, names: Sequence[str]) -> str:
+    return (
+        f"The driver {facts.module.loaded_version} works, and dpkg was cut off while it installed packages of another "
+        f"branch: {', '.join(names)}. The next boot may find no driver. Set nvidia_driver_replace_healthy to true "
+        f"to have both replaced, or remove what is not finished yourself (apt-get purge {' '.join(names)})."
+    )
+
+
+def _pin(facts: NodeFacts, stack: Sequence[DriverPackage], wanted: Target) -> dict[str, str] | None:
+    """Of the branch that stays; none where that is not one branch of one vendor."""
+    there = {(package.vendor, package.branch) for package in stack}
+    if len(there) != 1:
+        return None
+    vendor, branch = there.pop()
+    if vendor == UNKNOWN or branch is None:
+        return None
+    return nvidia_pin.of(replace(wanted, vendor=vendor, branch=branch), facts.distribution)
+
+
+def _add_owed(plan: Plan, stack: Sequence[DriverPackage], wish: Wish, wanted: Target) -> None:
+    there = {package.name for package in stack}
+    plan.install = [name for name in wish.owed if name not in there]
+    if plan.install:
+        plan.state = REPAIR
+        plan.candidates = {name: f"{wanted.branch}.*" for name in plan.install}
+        plan.conflicts.append(
+            Conflict(f"{', '.join(plan.install)} missing", "an interrupted run has removed it and not brought it back")
+        )
 
 
 def in_container(facts: NodeFacts, wish: Wish, gpus: Gpus, wanted: Target) -> Plan:

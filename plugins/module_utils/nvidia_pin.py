@@ -36,6 +36,11 @@ _NVIDIAS = (
 _PRIORITY = 1001
 
 
+def of(target: Target, distribution: Distribution) -> dict[str, str]:
+    """The file and its content, as a plan has it."""
+    return {"path": PATH, "content": preferences(target, distribution)}
+
+
 def preferences(target: Target, distribution: Distribution) -> str:
     """The whole file."""
     stanzas = []  # of several that match a version, apt takes the first

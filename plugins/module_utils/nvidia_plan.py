@@ -24,13 +24,15 @@ class Plan:
     target: str
     conflicts: list[Conflict] = field(default_factory=list)
     purge: list[Purge] = field(default_factory=list)
+    purge_forced: bool = False
     hold_changes: list[str] = field(default_factory=list)
-    dpkg_repair: bool = False
+    dpkg_finish: list[str] = field(default_factory=list)
     dkms_remove: list[str] = field(default_factory=list)
     dkms_autoinstall: list[str] = field(default_factory=list)
     remove_files: list[SupersededFile] = field(default_factory=list)
     runfile_uninstall: bool = False
     pin: dict[str, str] | None = None
+    kept_pin: dict[str, str] | None = None
     install: list[str] = field(default_factory=list)
     candidates: dict[str, str] = field(default_factory=dict)
     headers: list[str] = field(default_factory=list)
@@ -50,7 +52,7 @@ class Plan:
         """Whether anything on disk would change."""
         return bool(
             self.purge
-            or self.dpkg_repair
+            or self.dpkg_finish
             or self.dkms_remove
             or self.dkms_autoinstall
             or self.remove_files

@@ -28,9 +28,12 @@ def lines(plan: Plan) -> list[str]:
     text += [f"Stop: {reason}" for reason in plan.stops]
     text += [f"Conflict: {conflict.what}: {conflict.why}" for conflict in plan.conflicts]
     text += [f"Unhold: {name}" for name in plan.hold_changes]
-    text += ["Let dpkg finish what it has begun"] if plan.dpkg_repair else []
+    text += [f"Let dpkg finish: {', '.join(plan.dpkg_finish)}"] if plan.dpkg_finish else []
     text += ["Run NVIDIA's own uninstaller"] if plan.runfile_uninstall else []
     text += [f"Purge: {', '.join(names)} ({why})" for why, names in _by_reason(plan).items()]
+    text += (
+        ["Purge them with dpkg --force-depends, because apt can do nothing on this node"] if plan.purge_forced else []
+    )
     text += [f"Remove the DKMS tree: {tree}" for tree in plan.dkms_remove]
     text += [f"Put aside: {file.path}: {file.why}" for file in plan.remove_files]
     text += [f"Pin: {plan.pin['path']}"] if plan.pin else []

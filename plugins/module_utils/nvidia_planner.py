@@ -53,14 +53,14 @@ def make(facts: NodeFacts, wish: Wish) -> Plan:
         return nvidia_kept.in_container(facts, wish, gpus, wanted)
     conflicts = nvidia_conflicts.find(facts, wish, gpus)
     if facts.cuda_works and not wish.replace_healthy and not nvidia_conflicts.too_old(facts, stack, wish):
-        return nvidia_kept.kept(facts, gpus, wanted, conflicts)
+        return nvidia_kept.kept(facts, wish, gpus, wanted, conflicts)
     if not stack and not conflicts:
         return _replacement(facts, wish, gpus, wanted, INSTALL, [])
     if not conflicts and wish.replace_healthy:
         conflicts = nvidia_conflicts.differs(stack, wanted)
     if conflicts:
         return _replacement(facts, wish, gpus, wanted, REPAIR, conflicts)
-    return nvidia_kept.kept(facts, gpus, wanted)
+    return nvidia_kept.kept(facts, wish, gpus, wanted)
 
 
 def _target(facts: NodeFacts, wish: Wish, gpus: Gpus) -> Target:
@@ -78,11 +78,12 @@ def _replacement(
     """For a node without a driver, and for one whose driver cannot stay."""
     plan = Plan(state, str(wanted), conflicts)
     plan.purge = of(facts, wanted)
-    plan.dpkg_repair = _worth_finishing(facts, plan)
+    plan.dpkg_finish = _to_finish(facts, plan)
     names = package_names(wanted, facts.distribution, kernel_flavour(facts.kernels), facts.policy)
-    plan.install = list(dict.fromkeys([*names, *companions(facts, wanted, plan.purge), *exchanged(facts, wanted)]))
+    beside = (*companions(facts, wanted, plan.purge), *exchanged(facts, wanted), *wish.owed)
+    plan.install = list(dict.fromkeys([*names, *beside]))
     plan.candidates = {name: f"{wanted.branch}.*" for name in plan.install if not name.startswith("linux-")}
-    plan.pin = {"path": nvidia_pin.PATH, "content": nvidia_pin.preferences(wanted, facts.distribution)}
+    plan.pin = nvidia_pin.of(wanted, facts.distribution)
     rivals = rival_sources(facts, wish)
     plan.remove_files = [*rivals.superseded, *retired_sources(facts)]
     plan.runfile_uninstall = facts.runfile.uninstaller is not None and wish.remove_runfile
@@ -102,12 +103,12 @@ def _replacement(
     return plan
 
 
-def _worth_finishing(facts: NodeFacts, plan: Plan) -> bool:
-    """Whether dpkg has begun with what stays, or with nothing but what a finished driver would keep."""
+def _to_finish(facts: NodeFacts, plan: Plan) -> list[str]:
+    """What dpkg has begun with: what stays, or all of it, where a driver that is finished would be kept."""
     gone = {entry.name.partition(":")[0] for entry in plan.purge}
     unfinished = nvidia_conflicts.unfinished(nvidia_stack.on_disk(facts.packages))
     only = bool(unfinished) and plan.conflicts == unfinished
-    return only or any(package.broken and package.name not in gone for package in facts.dpkg)
+    return nvidia_stack.unfinished(facts, () if only else gone)
 
 
 def _stale_dkms(facts: NodeFacts) -> list[str]:

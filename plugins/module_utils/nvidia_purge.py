@@ -85,14 +85,23 @@ def _why(package: DriverPackage, target: Target, libcuda_gone: bool) -> str:
     if package.kind == PINNING:
         return "" if package.branch == target.branch else f"pins apt to branch {package.branch}, not {target.branch}"
     if package.kind == HELPER:
-        foreign = package.vendor == NVIDIA and target.vendor != NVIDIA and package.package.on_disk
-        return "of NVIDIA's packages, which the distribution's conflict with" if foreign else ""
+        return _helper(package, target)
     if not of_target(package, target):
         return _foreign(package, target)
     if libcuda_gone and package.package.state == "i" and LIBCUDA_PACKAGE.match(package.name):
         return "installed, but its libcuda.so.1 is gone from disk: it comes back with the package"
     if package.package.reinstallation_required:
         return "dpkg was cut off in it and can only remove it"
+    return ""
+
+
+def _helper(package: DriverPackage, target: Target) -> str:
+    if package.vendor == NVIDIA and target.vendor != NVIDIA and package.package.on_disk:
+        return "of NVIDIA's packages, which the distribution's conflict with"
+    if package.package.broken and package.branch not in (None, target.branch):
+        return (
+            f"of branch {package.branch}, and dpkg has not finished with it; it comes back if the new driver needs it"
+        )
     return ""
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_facts import NodeFacts
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_package import STACK, UBUNTU, DriverPackage
@@ -35,6 +35,16 @@ _DKMS_PACKAGE = re.compile(r"(?<!no)-dkms\b")
 def on_disk(packages: Iterable[DriverPackage]) -> list[DriverPackage]:
     """The parts of the driver whose files are there."""
     return [package for package in packages if package.kind == STACK and package.package.on_disk]
+
+
+def unfinished(facts: NodeFacts, leave: Collection[str] = ()) -> list[str]:
+    """All packages that dpkg has begun with and not finished, those of others too, but for these names."""
+    native = facts.distribution.architecture
+    return [
+        package.name if package.architecture in (native, "all", "") else f"{package.name}:{package.architecture}"
+        for package in facts.dpkg
+        if package.broken and package.name not in leave
+    ]
 
 
 def of_target(package: DriverPackage, target: Target) -> bool:

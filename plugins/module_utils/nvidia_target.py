@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,7 @@ class Wish:
     change_held: bool = False
     accept_secure_boot: bool = False
     repository_url: str = ""
+    owed: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import Finding
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome, ProbeResult
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import ParserFault, parser_fault
 
 
 def _failed(outcome: Outcome, name: str) -> tuple[ProbeResult, Finding] | None:
@@ -27,6 +28,39 @@ def _calls_work(outcome: Outcome) -> bool:
         for answer in outcome.answers()
         if answer.request.get("tool_choice") == "auto" and answer.request["max_tokens"] == outcome.options.max_tokens
         if len(answer.request["messages"]) == 1
+    )
+
+
+def parser_faults(outcome: Outcome) -> Cause | None:
+    """Warnings about faults that the served parser is known for. Source: tests/families, on vLLM 0.32.0."""
+    parser = (outcome.options.profile.get("tool_calls") or {}).get("parser", "")
+    found: dict[str, ParserFault] = {}
+    for result in outcome.results:
+        for finding in result.findings if result.verdict == "warn" else ():
+            if fault := parser_fault(parser, result.probe.id, finding.name):
+                found.setdefault(fault.fault, fault)
+    if not found:
+        return None
+    return Cause(
+        f"vLLM's tool call parser {parser}: {'; '.join(found)}",
+        "The parser does so whatever the model writes and however it is served. Some agents stumble over it.",
+        " ".join(dict.fromkeys(fault.advice for fault in found.values())),
+        CERTAIN,
+    )
+
+
+def template_recursion(outcome: Outcome) -> Cause | None:
+    """The template never ends on some schema. Source: vLLM's tool_chat_template_hermes.jinja on a type null."""
+    found = next((error for error in outcome.errors() if "recursion depth" in f"{error.seen} {error.body}"), None)
+    if found is None:
+        return None
+    return Cause(
+        found.seen,
+        "The chat template goes round in circles on a parameter of a tool. vLLM's template for Hermes does so on every "
+        'type that it does not know, such as null, alone or in ["string", "null"].',
+        "Serve with a template that renders schemas as JSON: in this collection tool_calls.chat_template of the "
+        "profile, such as hermes_tools.jinja for Hermes.",
+        CERTAIN,
     )
 
 

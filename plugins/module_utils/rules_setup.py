@@ -10,11 +10,16 @@ from collections.abc import Callable
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.profile import reasons
+from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import SizingError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.verified_setup import Result, Setup
+from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_memory import GpuMemory, Server
 
 _MANY_RESTARTS = 3
 _FULL = 0.95
 _TIGHT = 2.0
+# An estimate of what the GPU has room for is not exact; below this part of it something else is the reason.
+_FAR_BELOW = 0.7
+_SIZE_BY_HAND = ("kv-cache-memory-bytes", "num-gpu-blocks-override")
 _HARMONY = ("harmonyerror", "unexpected tokens remaining in message header", "while expecting start token")
 _CONTEXT = ("maximum context length", "is too large", "max_model_len")
 _FIRST_GPT_OSS_PARSER = (0, 10, 2)
@@ -184,6 +189,39 @@ def tight_kv_cache(setup: Setup) -> Cause | None:
         "fp8, or a smaller checkpoint.",
         CERTAIN,
     )
+
+
+def small_kv_cache(setup: Setup) -> Cause | None:
+    """Far less room than its GPU has. Source: "GPU KV cache size" in the log of vLLM, and the estimate of sizing."""
+    tokens, expected = setup.log_facts.get("kv_cache_tokens"), _expected_tokens(setup)
+    if not tokens or expected is None or tokens >= expected * _FAR_BELOW:
+        return None
+    return Cause(
+        f"the KV cache holds {tokens} tokens, and about {expected} were to be expected with this GPU, model and "
+        "options",
+        "While the server started, something else took memory of the GPU, or it needed more than is known besides the "
+        "weights.",
+        "Start the server again while nothing else changes on the GPU (nvidia-smi shows who holds its memory); or "
+        "lower max-num-batched-tokens and max-num-seqs, for which vLLM sets memory aside.",
+        LIKELY,
+    )
+
+
+def _expected_tokens(setup: Setup) -> int | None:
+    """None where that cannot be said: no driver, a KV cache that is not the same in all layers, a size set by hand."""
+    architecture = setup.profile.get("architecture") or {}
+    same_in_all_layers = not architecture.get("sliding_window") and not architecture.get("state_bytes")
+    memories = [GpuMemory.of(gpu) for gpu in setup.serving.gpus]
+    known = [memory for memory in memories if memory and memory.measured]
+    by_hand = any(setup.arguments.get(option) for option in _SIZE_BY_HAND)
+    if setup.release is None or not known or len(known) < len(memories) or by_hand or not same_in_all_layers:
+        return None
+    server = Server(setup.profile, setup.release, setup.arguments, {})
+    smallest = min(known, key=lambda memory: memory.likely)
+    try:
+        return server.likely(smallest).largest_context(server.kv_cache(smallest), server.block)
+    except SizingError:
+        return None
 
 
 # What keeps a server from living, and what makes calls fail.

@@ -211,6 +211,15 @@ RULES: tuple[StartupRule, ...] = (
         explains="unknown_parser",
     ),
     _rule(
+        "parser_of_another_model",
+        r"--tool-call-parser (?P<name>[\w.-]+)(?: and --\S+ \S+)? cannot be used with the tokenizer of|"
+        r"Harmony requires GptOssToolParser, got (?P<got>\w+)|[Tt]ool ?[Pp]arser could not locate",
+        "The tool call parser {name}{got} is made for other models: it looks for tokens that this one has not.",
+        "Set tool-call-parser (the profile's tool_calls.parser) to that of the model's family: openai for gpt-oss, for "
+        "the others see docs/profiles.md.",
+        "vLLM 0.32.0, parser/parser_manager.py, as it was run; the parsers of 0.9.2 to 0.33.0",
+    ),
+    _rule(
         "unknown_parser",
         r"invalid tool call parser: (?P<name>\S+) \(chose from \{ *(?P<known>[^}]*?) *\}",
         "This vLLM release has no tool call parser named {name}.",

@@ -10,7 +10,11 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CER
 from ansible_collections.toolserve.gpunode.plugins.module_utils.chat_reply import ChatReply
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_asking import Answer
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_judge import PLAIN, STREAMED, is_cut
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import MarkupFamily, find_markup
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import (
+    MarkupFamily,
+    find_markup,
+    parser_of_model,
+)
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Outcome
 
 # No layout of JSON has so much white space in one place.
@@ -38,39 +42,64 @@ def markup_left(outcome: Outcome) -> Cause | None:
             LIKELY,
         )
     leaking = {stream for stream, _family in leaks}
-    if leaking != {answer.request["stream"] for answer in outcome.answers()}:
+    if _modes_with_calls(outcome) - leaking:
         return Cause(
             f"{family.name} is left in the text, but only when {'' if True in leaking else 'not '}streaming",
             "The server's tool call parser reads this format in one of the two modes only.",
-            _parser_advice(family),
+            _parser_advice(family, outcome),
             LIKELY,
         )
     return Cause(
         f"The model's tool call is left in the text as {family.name}, and tool_calls lacks it",
         f"The server's tool call parser does not read the format that the model writes ({family.name}, as "
         f"{family.written_by} do).",
-        _parser_advice(family),
+        _parser_advice(family, outcome),
         CERTAIN,
     )
 
 
-def _parser_advice(family: MarkupFamily) -> str:
-    if "qwen_tools" in family.parsers:
+def _modes_with_calls(outcome: Outcome) -> set[bool]:
+    """The modes, streamed or not, in which calls arrive that the model makes of its own accord."""
+    return {
+        answer.request["stream"]
+        for answer in outcome.answers()
+        if answer.reply is not None and answer.reply.tool_calls and answer.request.get("tool_choice", "auto") == "auto"
+    }
+
+
+def _parser_advice(family: MarkupFamily, outcome: Outcome) -> str:
+    known = _parser_by_name(outcome)
+    if known in family.parsers:
+        parser: str | None = known
+    elif known == "qwen_tools" and "hermes" in family.parsers and "qwen_tools" not in family.parsers:
+        parser = None  # Qwen2.5 has no tags that could get lost: it wrote none
+    else:
+        parser = "qwen_tools" if "qwen_tools" in family.parsers else next(iter(family.parsers), None)
+    if parser == "qwen_tools":
         hint = "hermes reads only <tool_call>; " if family.name == "<tools>" else ""
         return (
             "Serve the model with --enable-auto-tool-choice --tool-call-parser qwen_tools "
             f"--tool-parser-plugin PATH/qwen_tools.py ({hint}qwen_tools reads <tools> and <tool_call>). In this "
             "collection: set tool_calls.parser in the profile to qwen_tools."
         )
-    if family.parsers:
+    if parser:
+        others = [other for other in family.parsers if other != parser]
+        unsure = f" Other models write the same for the parser {' or '.join(others)}." if others and not known else ""
         return (
-            f"Serve the model with --enable-auto-tool-choice --tool-call-parser {family.parsers[0]}. In this "
-            f"collection: set tool_calls.parser in the profile to {family.parsers[0]}."
+            f"Serve the model with --enable-auto-tool-choice --tool-call-parser {parser}. In this "
+            f"collection: set tool_calls.parser in the profile to {parser}.{unsure}"
         )
     return (
         "No parser of vLLM reads this. Give the model a chat template that asks for a format which a parser reads, "
-        "such as qwen_tools.jinja with the parser qwen_tools, or serve another model."
+        "such as qwen_tools.jinja (qwen_coder_tools.jinja for Qwen2.5-Coder) with the parser qwen_tools, "
+        "or serve another model."
     )
+
+
+def _parser_by_name(outcome: Outcome) -> str | None:
+    listed = next((model for model in outcome.state.models if model.get("id") == outcome.model), {})
+    model = outcome.options.profile.get("model") or {}
+    return parser_of_model(outcome.model, listed.get("root"), model.get("id"))
 
 
 def _tool_names(answer: Answer) -> frozenset[str]:

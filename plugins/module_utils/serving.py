@@ -80,7 +80,12 @@ def command(
     set_by_role = serving_options.named(serving_options.given(settings or {}), serving)
     owned = _owned(profile, serving, local_model)
     problems = list(_release_problems(profile, serving))
-    for source, given in (("The profile's vllm.arguments", profiles), ("vllm_extra_arguments", users)):
+    sources = {
+        "The profile's vllm.arguments": profiles,
+        "vllm_extra_arguments": users,
+        "A variable of the role": set_by_role,
+    }
+    for source, given in sources.items():
         problems += serving_options.problems(source, given, owned, serving)
     if problems:
         raise UnusableCommandError(problems)

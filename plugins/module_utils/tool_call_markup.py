@@ -41,6 +41,7 @@ def _family(name: str, pattern: str, parsers: tuple[str, ...], written_by: str, 
 FAMILIES: tuple[MarkupFamily, ...] = (
     _family("<tools>", r"</?tools>", ("qwen_tools",), "Qwen2.5-Coder and fine-tunes of Qwen2.5"),
     _family("<tool_calls>", r"</?tool_calls>", ("jamba",), "Jamba 1.5"),
+    _family("<tool_call>[…]", r"<tool_call>\s*\[", ("granite",), "Granite 3.1"),
     _family("<tool_call>", r"</?tool_call>", ("hermes", "qwen_tools"), "Qwen2.5, Hermes 2 Pro and 3"),
     _family("<|tool_call|>", r"<\|tool_call\|>", ("granite",), "Granite 3.0"),
     _family("<function_call>", r"</?function_call>", ("granite-20b-fc",), "Granite 20B function calling"),
@@ -50,11 +51,45 @@ FAMILIES: tuple[MarkupFamily, ...] = (
     _family("<|channel|>", r"<\|(?:channel|start|call)\|>|\bto=functions\.", ("openai",), "gpt-oss"),
     _family("<think>", r"</?think>", (), "reasoning models", is_call=False),
 )
-# These look like ordinary text, so they count only when they name a tool that was offered.
+# These look like ordinary text, so they count only when they name a tool that was offered. Most models mark their calls
+# with special tokens, which vLLM leaves out of the text unless the parser asks for them: such calls are bare, whoever
+# wrote them. Then the model's name has to tell.
 _FENCED = _family("```json", r"```(?:json)?\s*(?P<json>[\[{].*?)```", (), "Qwen2.5-Coder")
-_BARE = _family("bare JSON", r"(?P<json>\{.*\})", ("llama3_json",), "Llama 3")
+_BARE_LIST = _family(
+    "a bare JSON list",
+    r"(?P<json>\[\s*\{.*\}\s*\])",
+    ("mistral", "granite", "jamba"),
+    "Mistral, Granite 3.0 and Jamba 1.5, whose special tokens are left out,",
+)
+_BARE_PARAMETERS = _family(
+    "bare JSON",
+    r'(?P<json>\{.*"parameters".*\})',
+    ("llama3_json", "internlm"),
+    "Llama 3, and InternLM 2.5 without tokens,",
+)
+_BARE = _family("bare JSON", r"(?P<json>\{.*\})", ("llama3_json", "hermes"), "Llama 3, and Hermes 3 without its tags,")
 _PYTHONIC = _family("[name(argument=…)]", r"\[\s*(?P<name>\w+)\(.*\)\s*\]", ("pythonic",), "Llama 3.2, ToolACE")
 _NAMED_CALL = re.compile(r'"name"\s*:\s*"(?P<name>[^"]*)"')
+
+# Which parser reads what a model writes, by the name of the model; what is more specific comes first.
+_PARSERS_BY_MODEL: tuple[tuple[str, str], ...] = (
+    (r"gpt-?oss", "openai"),
+    (r"granite.*20b.*func", "granite-20b-fc"),
+    (r"granite", "granite"),
+    (r"jamba", "jamba"),
+    (r"internlm", "internlm"),
+    (r"hermes", "hermes"),
+    (r"toolace|ultravox", "pythonic"),
+    (r"mistral", "mistral"),
+    (r"qwen2", "qwen_tools"),
+    (r"llama", "llama3_json"),
+)
+
+
+def parser_of_model(*names: object) -> str | None:
+    """The parser for a model that goes by these names; None for one that is not known."""
+    told = " ".join(str(name).lower() for name in names if name)
+    return next((parser for pattern, parser in _PARSERS_BY_MODEL if re.search(pattern, told)), None)
 
 
 def find_markup(content: str, tool_names: frozenset[str] = frozenset()) -> Markup | None:
@@ -62,7 +97,7 @@ def find_markup(content: str, tool_names: frozenset[str] = frozenset()) -> Marku
     for family in FAMILIES:
         if found := family.pattern.search(content):
             return Markup(family, excerpt(content, found.start()))
-    for family in (_FENCED, _BARE):
+    for family in (_FENCED, _BARE_LIST, _BARE_PARAMETERS, _BARE):
         found = family.pattern.search(content)
         if found and _names_a_tool(found["json"], tool_names):
             return Markup(family, excerpt(content, found.start()))

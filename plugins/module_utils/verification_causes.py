@@ -36,7 +36,7 @@ def find(setup: Setup) -> list[Told]:
         [] if explained else _of(setup.tool_calls),
         _fired(rules_speed.RULES, setup) if setup.slow else [],
         _problems(setup) if setup.slow else [],
-        _fired((rules_setup.tight_kv_cache,), setup),
+        _fired((rules_setup.small_kv_cache, rules_setup.tight_kv_cache), setup),
         [] if explained else _of(setup.throughput),
         _fired((rules_speed.doubtful_roofline,), setup),
         _fired(rules_exposure.RULES, setup),

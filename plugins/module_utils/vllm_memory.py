@@ -26,6 +26,8 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.sizing import (
     SizingError,
 )
 
+# vLLM's default of --block-size on a CPU, as a server of 0.32.0 says it.
+CPU_BLOCK_TOKENS = 128
 # vLLM's default of --gpu-memory-utilization: read in the sources of 0.9.2 to 0.19.1, and of 0.20.2 to 0.33.0. The
 # second goes with CUDA graphs that count (VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS is 1 there, and 0 or absent before).
 _GRAPHS_COUNT: Release = (0, 20, 0)

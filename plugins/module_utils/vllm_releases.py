@@ -53,6 +53,55 @@ STREAMS_WHOLE: dict[str, Release | None] = {
     "qwen_tools": _OLDEST,
 }
 
+
+@dataclass(frozen=True)
+class ParserFault:
+    """What a parser does wrong whatever the model writes: which probe shows it, by which classes of findings."""
+
+    parser: str
+    probe: str
+    findings: frozenset[str]
+    fault: str
+    advice: str
+
+
+_EMPTY = (
+    "arguments of a streamed call that has none arrive as an empty text instead of {}",
+    "Let clients take empty arguments for {}, or ask without streaming.",
+)
+_CUT = (
+    "a streamed call that max_tokens cuts is completed, so that it looks whole",
+    "Give clients a generous output limit, and let them look at finish_reason.",
+)
+# Seen in 0.32.0, through its own API server (tests/families); where another release differs is not known.
+PARSER_FAULTS = (
+    *(
+        ParserFault(parser, "T10-no-arguments", frozenset({"InvalidJson", "StreamMismatch"}), *_EMPTY)
+        for parser in ("granite-20b-fc", "internlm", "llama3_json")
+    ),
+    *(
+        ParserFault(parser, "T11-cut", frozenset({"TruncatedCall"}), *_CUT)
+        for parser in ("granite-20b-fc", "internlm", "llama3_json")
+    ),
+    ParserFault(
+        "internlm",
+        "T11-cut",
+        frozenset({"RequestFailed"}),
+        "a call that max_tokens cuts ends as HTTP 400 when it is not streamed",
+        "Give clients a generous output limit.",
+    ),
+    *(
+        ParserFault(
+            "granite",
+            probe,
+            frozenset({"ChoiceIgnored", "StreamMismatch"}),
+            "with tool_choice required nothing of the call is streamed",
+            "Let clients that need tool_choice required ask without streaming.",
+        )
+        for probe in ("T6-required", "T6-enforced")
+    ),
+)
+
 # Options that only changed their name: either is rendered as the release knows it.
 RENAMED = (
     ("cuda-graph-sizes", "cudagraph-capture-sizes"),
@@ -131,3 +180,9 @@ class ServingRelease:
             if option in names and not self.knows(option):
                 return next((name for name in names if self.knows(name)), option)
         return option
+
+
+def parser_fault(parser: str, probe: str, finding: str) -> ParserFault | None:
+    """The fault of vLLM's parser that explains this class of finding, if it is known to have one."""
+    matching = (fault for fault in PARSER_FAULTS if (fault.parser, fault.probe) == (parser, probe))
+    return next((fault for fault in matching if finding in fault.findings), None)

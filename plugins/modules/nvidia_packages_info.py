@@ -16,7 +16,8 @@ description:
   - Makes a plan from it for the driver that the options ask for. The plan says what to purge and why, what to pin and
     to install, which kernel headers, why to reboot, and what stands in the way.
   - A driver with which CUDA works and that is not older than O(minimum_version) is not replaced, whoever installed it
-    and however, unless O(replace_healthy=true). What would speak against it is told as a warning.
+    and however, unless O(replace_healthy=true). What would speak against it is told as a warning. Where dpkg was cut
+      off in packages of another branch, it is left alone too, and that is a reason to stop.
   - A driver that is sound is left alone, whatever its branch. Sound means that all its packages are of one vendor and
     one branch and fully installed, that libcuda.so.1 is there and of the version of the kernel module, that it drives
     the GPUs of the machine, and that it is not older than O(minimum_version).
@@ -80,6 +81,13 @@ options:
       - NVIDIA's repository, if it is a mirror. Other files that name it are planned to be put aside.
     type: str
     default: ""
+  owed:
+    description:
+      - Packages beside the driver, such as C(nvidia-fabricmanager), that an interrupted run has removed and not brought
+        back yet.
+    type: list
+    elements: str
+    default: []
   lock_timeout:
     description:
       - How many seconds to wait for a process that holds a lock of dpkg, such as unattended-upgrades, before the node
@@ -335,9 +343,10 @@ plan:
       type: list
       elements: dict
       returned: always
-    dpkg_repair:
-      description: Whether dpkg has to finish (C(dpkg --configure -a)) what it was cut off in.
-      type: bool
+    dpkg_finish:
+      description: Packages that dpkg was cut off in and has to finish first (C(dpkg --configure)).
+      type: list
+      elements: str
       returned: always
     hold_changes:
       description: Packages whose hold is in the way.
@@ -355,6 +364,12 @@ plan:
       type: list
       elements: dict
       returned: always
+    purge_forced:
+      description:
+        - Whether apt can purge nothing on this node, so that dpkg has to do it (C(dpkg --purge --force-depends)).
+          Rehearse what comes after it first, on what M(toolserve.gpunode.dpkg_status_copy) writes.
+      type: bool
+      returned: always
     dkms_remove:
       description:
         - Modules in DKMS that no package looks after, as C(dkms remove --all) takes them, such as
@@ -368,7 +383,13 @@ plan:
       elements: dict
       returned: always
     pin:
-      description: V(path) and V(content) of apt's preferences; V(null) where nothing is installed.
+      description: V(path) and V(content) of apt's preferences; V(null) where no driver is installed.
+      type: dict
+      returned: always
+    kept_pin:
+      description:
+        - V(path) and V(content) of the preferences that would hold apt to the branch of a driver that stays. They are
+          no part of what is to be done. V(null) where no driver stays, or its branch is not known.
       type: dict
       returned: always
     headers:
@@ -478,6 +499,7 @@ def main() -> None:
             "change_held": {"type": "bool", "default": False},
             "accept_secure_boot": {"type": "bool", "default": False},
             "repository_url": {"type": "str", "default": ""},
+            "owed": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 600},
         },
         supports_check_mode=True,

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make interrupt-node`: kill the play at random moments on a node with leftovers; the next run has to end converged.
+"""`make interrupt-node`: kill the play at random moments on nodes with a past; the next runs have to end converged.
 
-Every round starts from the same node, kept as an image. The play's processes get SIGKILL; with --power-cut the node
-loses everything that runs on it in the same moment. Then the play is run until nothing more changes.
+Every round starts from the same node, kept as an image. The play's processes get SIGKILL, while what they have started
+on the node goes on; with --power-cut the node loses everything that runs on it in the same moment. Then the play is run
+until nothing more changes.
 """
 
 from __future__ import annotations
@@ -17,114 +18,199 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from .ansible import REPOSITORY
 from .console import BenchError, fail, say, step
 from .prepare import STATE
 
 _INVENTORY = "molecule/node/inventory/interrupt.yml"
-_NODE = "gpunode-interrupt"
-_IMAGE = "toolserve-bench/interrupt"
-_PLAY = "molecule/node/gpu_nodes.yml"
+_PLAYS = {"all": "molecule/node/gpu_nodes.yml", "driver": "molecule/node/driver.yml"}
+_RUNS = 4
+_LOGS = STATE / "interrupt"
+
+
+@dataclass(frozen=True)
+class Round:
+    """One interruption of one node, ``after`` seconds."""
+
+    number: int
+    node: str
+    after: float
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.interrupt", description=__doc__)
     parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=1, help="nodes at once, each with a past of its own")
     parser.add_argument("--seed", type=int, default=None, help="repeats the moments of an earlier run")
+    parser.add_argument("--only", metavar="NODE", help="this node of the inventory alone")
+    parser.add_argument("--play", choices=_PLAYS, default="all", help="the driver alone makes for short rounds")
     parser.add_argument("--power-cut", action="store_true", help="the node loses its power too")
     arguments = parser.parse_args()
+    nodes = [arguments.only] if arguments.only else _nodes()
     try:
-        return _run(arguments.times, arguments.seed, arguments.power_cut)
+        bench = Bench(_PLAYS[arguments.play], arguments.power_cut)
+        return bench.run(nodes, arguments.times, arguments.jobs, arguments.seed)
     except BenchError as error:
         return fail(error)
     finally:
-        _playbook("tests/bench/destroy_nodes.yml")
-        subprocess.run(["docker", "rmi", "--force", _IMAGE], capture_output=True, check=False)
+        _playbook("tests/bench/destroy_nodes.yml", *_limited(nodes))
+        subprocess.run(["docker", "rmi", "--force", *map(_image, nodes)], capture_output=True, check=False)
 
 
-def _run(times: int, seed: int | None, power_cut: bool) -> int:
-    seed = random.randrange(10**6) if seed is None else seed
-    moments = random.Random(seed)
-    with step("A node with leftovers, as an image"):
-        for playbook in ("destroy_nodes.yml", "create_nodes.yml"):
-            _must(_playbook(f"tests/bench/{playbook}"), playbook)
-        _must(_playbook("molecule/node/prepare.yml"), "prepare.yml")
-        subprocess.run(["docker", "commit", _NODE, _IMAGE], check=True, capture_output=True)
-    with step("The play without an interruption"):
+@dataclass(frozen=True)
+class Bench:
+    """What is played, and how it is interrupted."""
+
+    play: str
+    power_cut: bool
+
+    def run(self, nodes: list[str], times: int, jobs: int, seed: int | None) -> int:
+        """All rounds; returns the exit code."""
+        seed = random.randrange(10**6) if seed is None else seed
+        _LOGS.mkdir(parents=True, exist_ok=True)
+        with step("Nodes with a past, as images"):
+            for name in ("tests/bench/destroy_nodes.yml", "tests/bench/create_nodes.yml", "molecule/node/prepare.yml"):
+                _must(_playbook(name, *_limited(nodes)), name)
+            for node in nodes:
+                subprocess.run(["docker", "commit", node, _image(node)], check=True, capture_output=True)
+        with step("The play without an interruption"), ThreadPoolExecutor(jobs) as pool:
+            seconds = dict(zip(nodes, pool.map(self._uninterrupted, nodes), strict=True))
+        for node in nodes:
+            say(f"    {node}: {seconds[node]:.0f} s")
+        say(f"    seed {seed}\n\n round  {'node':30}  killed after  {'in task':56}  runs  outcome")
+        rounds = list(_rounds(nodes, seconds, times, random.Random(seed)))
+        with ThreadPoolExecutor(jobs) as pool:
+            converged = sum(pool.map(lambda node: self._rounds_of(node, rounds), nodes))
+        say(f"\n{converged} of {times} ended converged (seed {seed}{', power cut' if self.power_cut else ''})")
+        return 0 if converged == times else 1
+
+    def _rounds_of(self, node: str, rounds: Iterable[Round]) -> int:
+        """Those of one node, one after another; returns how many ended converged."""
+        converged = 0
+        for one in rounds:
+            if one.node != node:
+                continue
+            task, runs = "", "-"
+            try:
+                _fresh(node)
+                task = self._killed(one)
+                runs, outcome = str(self._converge(node, f"round-{one.number}")), "converged"
+                converged += 1
+            except BenchError as error:
+                outcome = str(error).splitlines()[0]
+            say(f"{one.number:6d}  {node:30}  {one.after:10.1f} s  {task[:56]:56}  {runs:>4}  {outcome}")
+        return converged
+
+    def _uninterrupted(self, node: str) -> float:
+        """How long the first run takes on a fresh node, in seconds."""
+        _fresh(node)
         start = time.monotonic()
-        _converge("uninterrupted")
+        result = self._logged(node, "uninterrupted")
         seconds = time.monotonic() - start
-    say(f"    {seconds:.0f} s; seed {seed}\n\n round  killed after  in task{'':43}runs  outcome")
-    failed = 0
+        if result.returncode != 0:
+            _reboot_if_asked(node, result, "uninterrupted")
+        return seconds
+
+    def _killed(self, one: Round) -> str:
+        """Start the play and kill it; returns the task that it was in."""
+        log = _LOGS / f"{one.node}-round-{one.number}-killed.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                _command(self.play, *_limited([one.node])),
+                cwd=REPOSITORY,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            try:
+                process.wait(one.after)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        if self.power_cut:
+            subprocess.run(["docker", "kill", one.node], check=True, capture_output=True)
+            subprocess.run(["docker", "start", one.node], check=True, capture_output=True)
+            _wait_for_systemd(one.node)
+        said = log.read_text()
+        if "PLAY RECAP" in said:
+            return "(it had ended)"
+        tasks = re.findall(r"^TASK \[(?:toolserve\.gpunode\.)?(.+?)\] \*", said, re.MULTILINE)
+        return str(tasks[-1]) if tasks else "(before the first)"
+
+    def _converge(self, node: str, name: str) -> int:
+        """Run the play, with the reboots that it asks for, until nothing changes; returns the number of runs.
+
+        :raises BenchError: it fails for another reason, or still changes something in the last run.
+        """
+        for runs in range(1, _RUNS + 1):
+            result = self._logged(node, f"{name}-{runs}")
+            if result.returncode != 0:
+                _reboot_if_asked(node, result, f"{name}-{runs}")
+            elif re.search(rf"^{node} .* changed=0 ", result.stdout, re.MULTILINE):
+                audit = subprocess.run(["docker", "exec", node, "dpkg", "--audit"], capture_output=True, check=False)
+                if audit.stdout:
+                    raise BenchError(f"dpkg --audit: {audit.stdout.decode()}")
+                return runs
+        raise BenchError(f"run {_RUNS} still changes something ({_LOGS}/{node}-{name}-{_RUNS}.log)")
+
+    def _logged(self, node: str, name: str) -> subprocess.CompletedProcess[str]:
+        result = _playbook(self.play, *_limited([node]))
+        (_LOGS / f"{node}-{name}.log").write_text(result.stdout)
+        return result
+
+
+def _rounds(nodes: list[str], seconds: dict[str, float], times: int, moments: random.Random) -> Iterator[Round]:
     for number in range(1, times + 1):
-        _fresh_node()
-        after = moments.uniform(1, seconds)
-        task = _killed(after, power_cut)
-        try:
-            runs, outcome = _converge(f"round-{number}"), "converged"
-        except BenchError as error:
-            runs, outcome, failed = 0, str(error).splitlines()[0], failed + 1
-        say(f"{number:6d}  {after:9.1f} s  {task[:48]:48}  {runs or '-':>4}  {outcome}")
-    say(f"\n{times - failed} of {times} ended converged (seed {seed})")
-    return 1 if failed else 0
+        node = nodes[number % len(nodes)]
+        yield Round(number, node, moments.uniform(1, seconds[node]))
 
 
-def _fresh_node() -> None:
-    _must(_playbook("tests/bench/destroy_nodes.yml"), "destroy_nodes.yml")
-    _must(_playbook("tests/bench/create_nodes.yml", "-e", f"bench_image={_IMAGE}"), "create_nodes.yml")
+def _fresh(node: str) -> None:
+    _must(_playbook("tests/bench/destroy_nodes.yml", *_limited([node])), "destroy_nodes.yml")
+    image = ("-e", f"bench_image={_image(node)}")
+    _must(_playbook("tests/bench/create_nodes.yml", *_limited([node]), *image), "create_nodes.yml")
 
 
-def _killed(after: float, power_cut: bool) -> str:
-    """Start the play and kill it; returns the task that it was in."""
-    log = STATE / "interrupted.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            _command(_PLAY), cwd=REPOSITORY, env=_environment(), stdout=output, stderr=output, start_new_session=True
-        )
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    if power_cut:
-        subprocess.run(["docker", "kill", _NODE], check=True, capture_output=True)
-        subprocess.run(["docker", "start", _NODE], check=True, capture_output=True)
-        _wait_for_systemd()
-    tasks = re.findall(r"^TASK \[(?:toolserve\.gpunode\.)?(.+?)\] \*", log.read_text(), re.MULTILINE)
-    return str(tasks[-1]) if tasks else "(before the first)"
+def _reboot_if_asked(node: str, result: subprocess.CompletedProcess[str], name: str) -> None:
+    said = " ".join(result.stdout.partition("fatal:")[2].split())
+    if "A reboot is needed" not in said:
+        raise BenchError(f"failed: {said[:300]} ({_LOGS}/{node}-{name}.log)")
+    subprocess.run(["docker", "restart", "--time", "5", node], check=True, capture_output=True)
+    _wait_for_systemd(node)
 
 
-def _converge(name: str) -> int:
-    """Run the play, with the reboots that it asks for, until nothing changes; returns the number of runs.
-
-    :raises BenchError: it fails for another reason, or still changes something in the fourth run.
-    """
-    for runs in range(1, 5):
-        result = _playbook(_PLAY)
-        (STATE / f"interrupt-{name}-{runs}.log").write_text(result.stdout)
-        said = " ".join(result.stdout.partition("fatal:")[2].split())
-        if result.returncode != 0 and "A reboot is needed" in said:
-            subprocess.run(["docker", "restart", "--time", "5", _NODE], check=True, capture_output=True)
-            _wait_for_systemd()
-        elif result.returncode != 0:
-            raise BenchError(f"failed: {said[:200]} (.bench/interrupt-{name}-{runs}.log)")
-        elif re.search(rf"^{_NODE} .* changed=0 ", result.stdout, re.MULTILINE):
-            return runs
-    raise BenchError(f"the fourth run still changes something (.bench/interrupt-{name}-4.log)")
-
-
-def _wait_for_systemd() -> None:
+def _wait_for_systemd(node: str) -> None:
+    command = ["docker", "exec", node, "systemctl", "is-system-running"]
     for _second in range(60):
-        command = ["docker", "exec", _NODE, "systemctl", "is-system-running"]
         if subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() in (
             "running",
             "degraded",
         ):
             return
         time.sleep(1)
-    raise BenchError(f"{_NODE} did not come up within a minute.")
+    raise BenchError(f"{node} did not come up within a minute.")
+
+
+def _nodes() -> list[str]:
+    inventory = yaml.safe_load((REPOSITORY / _INVENTORY).read_text())
+    return list(inventory["bench_nodes"]["children"]["gpu_nodes"]["hosts"])
+
+
+def _image(node: str) -> str:
+    return f"toolserve-bench/{node}"
+
+
+def _limited(nodes: Iterable[str]) -> tuple[str, str]:
+    return ("--limit", ",".join(nodes))
 
 
 def _must(result: subprocess.CompletedProcess[str], what: str) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases im
 from tests.bench.console import BenchError
 from tests.profiles import reading
 
-from . import interpreter, options, templates
+from . import interpreter, kv_caches, options, templates
 from .releases import HERE, Release
 from .results import Category
 
@@ -71,6 +71,7 @@ def check(release: Release) -> dict[str, Category]:
         "templates": _category(_flat(answer["templates"])),
         "calls": _category(_flat(answer["calls"])),
         "streams": _category(_unexpected(answer["streams"], release)),
+        "contexts": _category(kv_caches.problems(answer["contexts"])),
         "options": options.check(release, answer["options"]),
     }
 
@@ -163,7 +164,14 @@ def ask(
         interpreter.command(HERE / "driver" / "command_line.py", []),
         # Offline it would look the model up in the hub's cache; this far it asks no hub.
         env={**interpreter.environment(release), "HF_HUB_OFFLINE": "0"},
-        input=json.dumps({"commands": lines, "tool_parsers": parsers or [], "templates": chat_templates or {}}),
+        input=json.dumps(
+            {
+                "commands": lines,
+                "tool_parsers": parsers or [],
+                "templates": chat_templates or {},
+                "contexts": kv_caches.cases(),
+            }
+        ),
         capture_output=True,
         text=True,
         timeout=_LIMIT_SECONDS,

@@ -40,6 +40,15 @@ def test_to_an_image_that_holds(host, old):
     print(f"downtime of an upgrade: {switch['downtime_seconds']} s")
 
 
+def test_to_what_serves_already(host):
+    """Said twice, it stops nothing. A dry run neither."""
+    before = inspected(host, "{{.Id}}")
+    same = settings(vllm_image="bench/again:1", vllm_image_source="present")
+    assert "bench/again:1 serves and has been proven. Nothing had to change." in passed("upgrade", *same)
+    passed("upgrade", "--check", "--diff")  # back to the inventory's image
+    assert inspected(host, "{{.Id}}") == before and not host.file(RECORD).exists
+
+
 def test_to_an_image_that_dies_after_an_upgrade_that_was_cut_off(host):
     """What was recorded first is what was proven: a repeated upgrade must not take the broken state for the old one."""
     before = images(host)

@@ -10,39 +10,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from client import read_stream
+from families import FAMILIES, tokens
 from scripts import chat_request
 from server import ChatServer, Delta
 from tokenizer import END_ID, SPECIAL, make
 
-_CALL = '{"name": "get_weather", "arguments": {"city": "Bern"}}'
 _EXPECTED = ("get_weather", {"city": "Bern"})
-_WITH_PARAMETERS = '{"name": "get_weather", "parameters": {"city": "Bern"}}'
-
-# By parser; the forms are those of the models' documentation and of vLLM's templates for them.
-OUTPUTS = {
-    "granite": f"<|tool_call|>[{_CALL}]",
-    "granite-20b-fc": f"<function_call> {_CALL}",
-    "hermes": f"<tool_call>\n{_CALL}\n</tool_call>",
-    "internlm": f"<|action_start|><|plugin|>\n{_WITH_PARAMETERS}<|action_end|>",
-    "jamba": f"<tool_calls>[\n    {_CALL}\n]</tool_calls>",
-    "llama3_json": _WITH_PARAMETERS,
-    "mistral": f"[TOOL_CALLS] [{_CALL}]",
-    "pythonic": "[get_weather(city='Bern')]",
-    "qwen_tools": f"<tool_call>\n{_CALL}\n</tool_call>",
+# By parser.
+_FAMILIES = {
+    "granite": FAMILIES["granite-3.0"],
+    "granite-20b-fc": FAMILIES["granite-20b"],
+    "hermes": FAMILIES["hermes"],
+    "internlm": FAMILIES["internlm"],
+    "jamba": FAMILIES["jamba"],
+    "llama3_json": FAMILIES["llama3"],
+    "mistral": FAMILIES["mistral"],
+    "pythonic": FAMILIES["pythonic"],
+    "qwen_tools": FAMILIES["qwen"],
 }
+OUTPUTS = {parser: family.write("", [_EXPECTED]) for parser, family in _FAMILIES.items()}
 # What those models have as one token each; parsers look some of them up in the vocabulary.
-_TOKENS = (
-    *(
-        "[TOOL_CALLS]",
-        "<|python_tag|>",
-        "<|tool_call|>",
-        "<tool_calls>",
-        "</tool_calls>",
-        "<tool_call>",
-        "</tool_call>",
-    ),
-    *("<|action_start|>", "<|plugin|>", "<|action_end|>"),
-)
+_TOKENS = tokens(_FAMILIES.values())
 _TOKENIZER = make((*SPECIAL, *_TOKENS))
 _AT_TOKENS = re.compile(f"({'|'.join(map(re.escape, _TOKENS))})")
 # Characters of text in one delta. A model's tokens have a few; under load a delta holds many of them.

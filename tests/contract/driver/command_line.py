@@ -21,6 +21,7 @@ _ANSWER = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)
 
 import calls  # noqa: E402
+import kv_cache  # noqa: E402
 import templates  # noqa: E402
 import vllm.platforms  # noqa: E402
 from vllm.platforms.cpu import CpuPlatform  # noqa: E402
@@ -40,6 +41,7 @@ def main() -> None:
         "problems": {name: _problem(**line) for name, line in job["commands"].items()},
         "calls": {parser: calls.problems(_tool_parsers(), parser) for parser in job["tool_parsers"]},
         "streams": {parser: calls.stream_problem(parser) for parser in job["tool_parsers"]},
+        "contexts": {name: kv_cache.longest_context(**case) for name, case in job["contexts"].items()},
         "templates": {name: templates.problems(**template) for name, template in job["templates"].items()},
     }
     with _ANSWER:

@@ -19,11 +19,21 @@ _ID_OF_BYTE = {byte: number for number, byte in enumerate(_BYTES)}
 
 
 def make(special: tuple[str, ...] = SPECIAL) -> Any:
-    backend = Tokenizer(models.BPE(vocab={char: number for number, char in enumerate(_CHARACTERS)}, merges=[]))
+    return of_words({char: number for number, char in enumerate(_CHARACTERS)}, special)
+
+
+def of_words(words: dict[str, int], special: tuple[str, ...], end: str = END) -> Any:
+    """``words``: in GPT-2's alphabet, with their numbers."""
+    backend = Tokenizer(models.BPE(vocab=words, merges=[]))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
-    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=END)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=end)
+
+
+def word(text: bytes) -> str:
+    """Bytes in GPT-2's alphabet."""
+    return "".join(_CHARACTERS[_ID_OF_BYTE[byte]] for byte in text)
 
 
 TOKENIZER = make()

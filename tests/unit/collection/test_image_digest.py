@@ -66,7 +66,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, bool, list[str]]] = 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")
-    asked = "{'image': __vllm_image, 'there': __vllm_image_is_there, 'reasons': __vllm_image_reasons_to_stop}"
+    names = {
+        "image": "__vllm_image",
+        "pull": "__vllm_image_to_pull",
+        "there": "__vllm_image_is_there",
+        "reasons": "__vllm_image_reasons_to_stop",
+    }
+    asked = f"{{{', '.join(f'{title!r}: {name}' for title, name in names.items())}}}"
     # Each on a host of its own: facts of one case must not reach the next.
     plays = [
         {
@@ -110,6 +116,8 @@ def test_the_image_is_the_one_that_was_asked_for(answers: Path, title: str) -> N
     _found, _settings, image, there, reasons = CASES[title]
     answer = json.loads((answers / f"{list(CASES).index(title)}.json").read_text())
     assert (answer["image"], answer["there"]) == (image, there)
+    name, at, digest = image.partition("@")
+    assert answer["pull"] == (f"{name.removesuffix(':v0.32.0')}@{digest}" if at else name)
     assert len(answer["reasons"]) == len(reasons), answer["reasons"]
     for reason, told in zip(reasons, answer["reasons"], strict=True):
         assert reason in " ".join(told.split())

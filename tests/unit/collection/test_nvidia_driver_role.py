@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,6 @@ PLAN: dict[str, Any] = {
     "stops": [],
     "reboot_reasons": [],
 }
-POLICY = """\
-libcuda1:
-  Installed: 550.163.01-2
-  Candidate: 595.91.07-1
-  Version table:
-nvidia-smi:
-  Installed: 550.163.01-2
-  Candidate: 550.163.01-2
-libcuda1:i386:
-  Installed: 550.163.01-2
-  Candidate: (none)
-"""
 PACKAGED = """\
 [Service]
 ExecStartPre=/bin/true
@@ -93,23 +82,21 @@ def test_packages_are_asked_for_in_the_branch() -> None:
     assert packages == ["cuda-drivers=595.*", "nvidia-fabricmanager"]
 
 
+STAGE = {"__nvidia_driver_plan": PLAN, "__nvidia_driver_stage": {"path": "/tmp/stage"}}
+
+
 @pytest.mark.parametrize("held", [False, True])
-def test_rehearsal_removes_what_does_not_come_back(held: bool) -> None:
-    known = {"__nvidia_driver_plan": PLAN, "__nvidia_driver_purge_policy": {"stdout": POLICY}}
-    command = value("__nvidia_driver_rehearsal", nvidia_driver_change_held=held, **known)
+def test_rehearsal_is_the_installation_on_a_node_behind_the_purge(held: bool) -> None:
+    command = value("__nvidia_driver_rehearsal", nvidia_driver_change_held=held, **STAGE)
     assert command[:2] == ["apt-get", "--simulate"]
+    assert "--option=Dir::State::status=/tmp/stage/status" in command
     assert ("--allow-change-held-packages" in command) is held
     asked = command[command.index("install") + 1 :]
-    removed = ["nvidia-smi-", "libcuda1:i386-"]
-    assert asked == ["linux-headers-amd64", "cuda-drivers=595.*", "nvidia-fabricmanager", *removed]
+    assert asked == ["linux-headers-amd64", "cuda-drivers=595.*", "nvidia-fabricmanager"]
 
 
 def test_what_is_downloaded_is_what_was_rehearsed() -> None:
-    known = {
-        "__nvidia_driver_plan": PLAN,
-        "__nvidia_driver_purge_policy": {"stdout": POLICY},
-        "nvidia_driver_change_held": False,
-    }
+    known = {**STAGE, "nvidia_driver_change_held": False}
     rehearsal, download = value("__nvidia_driver_rehearsal", **known), value("__nvidia_driver_download", **known)
     assert download[:3] == ["apt-get", "--download-only", "--yes"]
     assert download[3:] == rehearsal[2:]
@@ -122,28 +109,34 @@ def test_what_apt_removes_beyond_the_plan_is_named(also: str, unplanned: list[st
     assert value("__nvidia_driver_unplanned_removals", **known) == unplanned
 
 
-def test_only_what_dpkg_was_cut_off_in_is_forced_and_in_its_architecture() -> None:
-    states = {("a", "amd64"): "ii", ("b", "amd64"): "iHR", ("c", "amd64"): "iF", ("e", "all"): "iUR"}
-    states |= {("b", "i386"): "ii", ("d", "amd64"): "ii", ("d", "i386"): "iHR"}
-    packages = [{"name": name, "architecture": of, "state": state} for (name, of), state in states.items()]
-    facts = {"packages": packages, "distribution": {"architecture": "amd64"}}
-    assert value("__nvidia_driver_cut_off", __nvidia_driver_facts=facts) == ["b", "e", "d:i386"]
+def debt(install: list[str], left: dict[str, Any] | None = None, **enabled: str) -> dict[str, Any]:
+    """What is owed on a node whose services are enabled or not, behind a run that has left something to be done."""
+    services = [{"item": name.replace("_", "-"), "stdout": state} for name, state in enabled.items()]
+    content = {"content": base64.b64encode(json.dumps(left).encode()).decode()} if left else {}
+    return value(
+        "__nvidia_driver_debt",
+        __nvidia_driver_plan={**PLAN, "install": install},
+        __nvidia_driver_services={"results": services or [{"item": "nvidia-fabricmanager", "skipped": True}]},
+        __nvidia_driver_debt_file=content,
+    )
 
 
 @pytest.mark.parametrize(
     "fabric", ["nvidia-fabricmanager", "nvidia-fabricmanager-580", "cuda-drivers-fabricmanager-580"]
 )
 def test_services_that_were_enabled_come_back_with_their_packages(fabric: str) -> None:
-    before = [{"item": "nvidia-fabricmanager", "stdout": "enabled"}, {"item": "nvidia-imex", "stdout": "disabled"}]
+    enabled = {"nvidia_fabricmanager": "enabled", "nvidia_imex": "disabled"}
+    both = {"install": [fabric, "nvidia-imex"], "enable": ["nvidia-fabricmanager"]}
+    assert debt(["cuda-drivers", fabric, "nvidia-imex"], **enabled) == both
+    assert debt(["cuda-drivers", "nvidia-imex"], **enabled) == {"install": ["nvidia-imex"], "enable": []}
+    assert debt([fabric], nvidia_fabricmanager="disabled") == {"install": [fabric], "enable": []}
+    assert debt(["cuda-drivers"]) == {"install": [], "enable": []}
 
-    def enabled(install: list[str], results: list[dict[str, Any]]) -> list[str]:
-        known = {"__nvidia_driver_plan": {**PLAN, "install": install}, "__nvidia_driver_services": {"results": results}}
-        return value("__nvidia_driver_services_to_enable", **known)
 
-    assert enabled(["cuda-drivers", fabric, "nvidia-imex"], before) == ["nvidia-fabricmanager"]
-    assert enabled(["cuda-drivers", "nvidia-imex"], before) == []
-    assert enabled([fabric], [{"item": "nvidia-fabricmanager", "stdout": "disabled"}]) == []
-    assert enabled([fabric], [{"item": "nvidia-fabricmanager", "skipped": True}]) == []
+def test_what_an_interrupted_run_owes_is_not_forgotten() -> None:
+    left = {"install": ["nvidia-fabricmanager"], "enable": ["nvidia-fabricmanager"]}
+    assert debt(["cuda-drivers"], left, nvidia_fabricmanager="not-found") == left
+    assert debt(["cuda-drivers", "nvidia-fabricmanager"], left) == left
 
 
 def test_dkms_is_kept_from_what_goes_alone() -> None:
@@ -262,6 +255,24 @@ def test_reasons_to_stop_are_those_of_the_plan_and_a_reboot_that_may_not_be() ->
     (reason,) = reasons_to_stop(nouveau, "if_needed_fail")
     assert "nouveau is loaded. nvidia_driver_reboot is if_needed_fail. Set it to auto" in reason
     assert reasons_to_stop({**nouveau, "state": "healthy"}, "if_needed_fail") == []
+
+
+def test_of_an_unknown_system_it_is_told_once() -> None:
+    """The words are those of the planner and of the role preflight, read from where they stand."""
+    planner = "This is {here or 'an unknown system'}. A driver is installed on"
+    assert planner in (ROLE.parents[1] / "plugins/module_utils/nvidia_stops.py").read_text()
+    preflight = "The roles know the packages of"
+    assert preflight in (ROLE.parent / "preflight/vars/main.yml").read_text()
+    stops = ["This is debian 11 amd64. A driver is installed on ubuntu 22.04 only.", "Secure Boot is on."]
+    known = {
+        "__nvidia_driver_plan": {**PLAN, "stops": stops},
+        "nvidia_driver_reboot": "auto",
+        **IDLE,
+    }
+    name = "__nvidia_driver_reasons_to_add"
+    assert value(name, **known, gpunode_reasons_to_stop=["A port is in use."]) == stops
+    assert value(name, **known, gpunode_reasons_to_stop=[f"This node runs Debian 11.9. {preflight} x."]) == stops[1:]
+    assert value(name, **known) == stops
 
 
 @pytest.mark.parametrize(("passed", "action"), [(True, "none"), (False, "reboot")])

@@ -36,17 +36,19 @@ SETTINGS = {"gpunode_accelerator": "cpu", "gpunode_profile": "pocket", "vllm_mod
 SQUATTER = 'LISTEN 0 5 0.0.0.0:8000 0.0.0.0:* users:(("nginx",pid=7,fd=3))'
 COMMANDS = {
     "ss": f"echo '{SQUATTER}'",
-    "docker": "exit 1",
+    "docker": 'echo "${DOCKER_HOST:-the engine}" >> asked; exit 1',
     "systemctl": "echo ActiveState=inactive; echo MainPID=0",
     "df": "echo 'Avail Filesystem File'; echo '900000000000 /dev/sda1 /'; exit 1",
 }
 
 
-def preflight(folder: Path, facts: dict[str, Any] | None = None, **settings: Any) -> tuple[str, str]:
+def preflight(
+    folder: Path, facts: dict[str, Any] | None = None, systemctl: str = COMMANDS["systemctl"], **settings: Any
+) -> tuple[str, str]:
     """The list that the play ends with, on one line, and all that it printed."""
     commands = folder / "bin"
     commands.mkdir()
-    for name, script in COMMANDS.items():
+    for name, script in {**COMMANDS, "systemctl": systemctl}.items():
         (commands / name).write_text(f"#!/bin/sh\n{script}\n")
         (commands / name).chmod(0o755)
     play = {
@@ -118,11 +120,49 @@ def test_all_reasons_are_told_in_one_run(tmp_path: Path) -> None:
 
 def test_a_node_on_which_one_thing_is_wrong_is_told_nothing_else(tmp_path: Path) -> None:
     gated = {"model": {"local": False, "gated": True}}
-    told, printed = preflight(tmp_path, gpunode_profile_overrides=gated, gpunode_listen_port=8001, vllm_model_path="")
+    told, printed = preflight(
+        tmp_path,
+        gpunode_profile_overrides=gated,
+        gpunode_listen_port=8001,
+        model_weights_source="none",
+        vllm_model_path="",
+    )
     reasons = re.findall(r" (\d+)\. (.*?)(?= \d+\. |$)", told)
     ours = [reason for _number, reason in reasons if "docker" not in reason.lower()]
     assert len(ours) == 1 and "toolserve/pocket is behind a licence, and vllm_hf_token is not set" in ours[0]
     assert "inference runs on the CPU" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(("state", "engine"), [("active", True), ("inactive", False), ("failed", False)])
+def test_an_engine_that_is_stopped_is_asked_nothing(tmp_path: Path, state: str, engine: bool) -> None:
+    """Its socket would start it."""
+    systemctl = f'[ "$1" = is-active ] && echo {state} || {{ {COMMANDS["systemctl"]}; }}'
+    preflight(tmp_path, {"distribution": "Fedora"}, systemctl=systemctl)
+    asked = set((tmp_path / "asked").read_text().split("\n")) - {""}
+    assert asked == {"the engine" if engine else "unix:///run/no-engine-is-asked.sock"}
+
+
+def test_weights_that_the_hub_cannot_give_are_one_reason(tmp_path: Path) -> None:
+    told, _all = preflight(
+        tmp_path,
+        gpunode_profile_overrides={"model": {"local": False, "id": "toolserve/open"}},
+        gpunode_listen_port=8001,
+        model_weights_hub_url="http://127.0.0.1:9",
+        vllm_model_path="",
+    )
+    assert "does not reach the model hub http://127.0.0.1:9" in told
+    assert "config.json" not in told and "behind a licence" not in told
+
+
+def test_a_malformed_revision_is_told_without_asking_the_hub(tmp_path: Path) -> None:
+    told, _all = preflight(
+        tmp_path,
+        gpunode_profile_overrides={"model": {"local": False, "id": "toolserve/open"}},
+        model_weights_hub_url="http://127.0.0.1:9",
+        model_weights_revision="539535859b13",
+        vllm_model_path="",
+    )
+    assert "looks like a shortened commit" in told and "does not reach" not in told
 
 
 def test_a_profile_that_cannot_be_read_is_one_reason_among_the_others(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.toolserve.gpunode.plugins.module_utils.context_plan import Asked, plan
 from ansible_collections.toolserve.gpunode.plugins.module_utils.model_shape import from_profile
 
 from tests.profiles import reading
@@ -46,3 +47,12 @@ def test_the_published_context_of_the_reference_node() -> None:
     assert 23232 % 16 == 0
     assert shape.kv_cache().bytes_at(23232) / 2**30 == pytest.approx(4.254, abs=0.001)
     assert shape.kv_cache(1).bytes_at(23232) / 2**30 == pytest.approx(2.127, abs=0.001)
+
+
+@pytest.mark.parametrize(("release", "share"), [("0.9.2", 0.95), ("0.32.0", 0.92)])
+def test_the_page_has_what_the_reference_node_computes(release: str, share: float) -> None:
+    card = {"name": "it", "memory_total_bytes": 20475 << 20, "sources": {"memory_total_bytes": "nvml"}}
+    asked = Asked(settings={"gpu-memory-utilization": share})
+    found = plan(reading.read("qwen2.5-14b-instruct-awq"), [card], "cuda", release, asked)
+    assert found.kv_cache_tokens is not None and found.profile["context"]["maximum"] == 32768
+    assert f"{found.kv_cache_tokens:,}" in (reading.ROOT / "docs/sizing.md").read_text(encoding="utf-8")

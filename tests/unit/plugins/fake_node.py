@@ -152,7 +152,7 @@ class FakeNode:
         }
         for name in gone:
             self._purge(name)
-        if plan.dpkg_repair:
+        if plan.dpkg_finish:
             self.packages = {name: (_repaired(state), version) for name, (state, version) in self.packages.items()}
         for tree in plan.dkms_remove:
             self.dkms = [line for line in self.dkms if not line.startswith(tree)]

@@ -96,8 +96,11 @@ class FixtureApt:
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
     def ask(self, command: Sequence[str]) -> str:
-        """For the readers: apt-cache as it is."""
-        return self.run(*command)
+        """For the readers: what it prints, whether it succeeds or not."""
+        try:
+            return self.run(*command)
+        except subprocess.CalledProcessError as failure:
+            return str(failure.stdout)
 
     def _write_status(self) -> None:
         words = {"i": "installed", "U": "unpacked", "F": "half-configured", "c": "config-files"}

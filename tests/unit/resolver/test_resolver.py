@@ -55,16 +55,16 @@ class Node:
         node.answers["apt-cache"] = self.apt.ask
         return node.plan(wish)
 
-    def carry_out(self, plan: Plan) -> tuple[dict[str, str], set[str]]:
+    def carry_out(self, plan: Plan, *options: str) -> tuple[dict[str, str], set[str]]:
         """What the role does: purge, pin, install; returns what the install would do."""
         assert not plan.stops
         assert plan.pin is not None
         for entry in plan.purge:
             del self.apt.installed[entry.name]
-        if plan.dpkg_repair:
-            self.apt.states = {}
+        for name in plan.dpkg_finish:
+            self.apt.states.pop(name, None)
         self.apt.write_preferences(plan.pin["content"])
-        return self.apt.simulate("install", *plan.install)
+        return self.apt.simulate(*options, "install", *plan.install)
 
     def leftovers(self) -> set[str]:
         """What is installed of Ubuntu's driver."""
@@ -171,6 +171,43 @@ def test_half_configured_leftovers(node: Node) -> None:
     _is_no_way_by_hand(node)
     installed, removed = node.carry_out(node.plan())
     assert _of_branch(installed, "595") and not removed
+
+
+def _attempt_by_hand(node: Node) -> None:
+    """What "apt-get install cuda-drivers" leaves beside 550: unpacked, but for what overwrites a file of Ubuntu's."""
+    node.apt.install(UBUNTU_550, "nvidia-driver-550")
+    newest = [package for package in vendor("nvidia-ubuntu", KERNEL).packages if package.version.startswith("610.")]
+    before = set(node.apt.installed)
+    node.apt.install(newest, "cuda-drivers")
+    del node.apt.installed["libnvidia-compute"]
+    node.apt.states = {name: "iU" for name in set(node.apt.installed) - before}
+    node.planner.answers["apt-get"] = node.apt.ask
+
+
+def test_an_attempt_by_hand_that_stopped_half_way(node: Node) -> None:
+    _attempt_by_hand(node)
+    assert "nmet dependencies" in _fails(node, "cuda-drivers=595.*")
+    plan = node.plan()
+    assert (plan.stops, plan.purge_forced) == ([], False)
+    assert {name for name, state in node.apt.states.items() if state == "iU"} <= {entry.name for entry in plan.purge}
+    installed, removed = node.carry_out(plan)
+    assert _of_branch(installed, "595") and not removed
+    assert node.leftovers() == set()
+
+
+@pytest.mark.parametrize("needs", ["libnvidia-compute-550", "nowhere-to-be-had"])
+def test_beside_it_nothing_goes_that_is_not_of_the_driver(node: Node, needs: str) -> None:
+    """Where apt cannot even simulate the purge, dpkg would do it; the rehearsal tells that apt is stuck then too."""
+    _attempt_by_hand(node)
+    fields = {"Package": "shop", "Version": "1-1", "Architecture": "amd64", "Depends": needs}
+    node.apt.installed["shop"], node.apt.states["shop"] = Package(fields, (), "1"), "iU"
+    plan = node.plan()
+    assert "shop" not in {entry.name for entry in plan.purge}
+    if not plan.stops:
+        assert plan.purge_forced
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            node.carry_out(plan, "--fix-broken")
+        assert "shop" in f"{refused.value.stdout}{refused.value.stderr}"
 
 
 def test_held_leftovers_need_consent(node: Node) -> None:

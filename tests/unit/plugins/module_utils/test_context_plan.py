@@ -70,6 +70,11 @@ class TestAuto:
         assert "Clients may ask for" in found.notes[1]
         assert planned(gpu(), of=LLAMA, extra={"kv-cache-dtype": "fp8"}).profile["context"]["output"] == 4096
 
+    def test_a_profile_may_allow_long_answers_in_the_context_that_it_asks_for(self) -> None:
+        long = {**REFERENCE, "context": {"maximum": 8192, "output": 4096, "model_limit": 32768}}
+        assert planned(gpu(), of=long).profile == long
+        assert planned(gpu(), of=long, context=16384).profile["context"]["output"] == 4096
+
     def test_the_users_profile_stays_as_it_is(self) -> None:
         planned(gpu(), of=LLAMA)
         assert LLAMA["context"] == {"maximum": 32768, "output": 4096, "model_limit": 131072}
@@ -157,6 +162,16 @@ class TestNumber:
         (stop,) = planned(gpu(), context=wanted).stops
         assert f"vllm_max_model_len is {wanted}" in stop and "neither auto" in stop
 
+    @pytest.mark.parametrize("share", ["much", 0, 1.5, -0.5, 95])
+    def test_what_is_no_share_of_the_memory(self, share: Any) -> None:
+        (stop,) = planned(gpu(), settings={"gpu-memory-utilization": share}).stops
+        assert f"gpu-memory-utilization is {share}" in stop
+        assert planned(gpu(), settings={"gpu-memory-utilization": "1"}).stops == []
+
+    def test_what_is_no_memory(self) -> None:
+        (stop,) = planned(gpu(), gpu_memory_gib="20 GB").stops
+        assert "vllm_gpu_memory_gib is 20 GB" in stop
+
 
 class TestItStaysWhatItIs:
     def test_a_difference_within_what_is_known_changes_nothing(self) -> None:
@@ -178,6 +193,9 @@ class TestItStaysWhatItIs:
         less = profile("llama-3.1-8b-instruct", context={"maximum": 12000, "output": 1024, "model_limit": 131072})
         assert served(planned(gpu(), of=less, rendered=12800)) == 12000
         assert served(planned(gpu(), rendered=32000)) == 32768
+        fits = served(planned(gpu(), of=LLAMA))
+        hardly = {**LLAMA, "context": {**LLAMA["context"], "maximum": fits + 160}}
+        assert served(planned(gpu(), of=hardly, rendered=fits + 1600)) == fits
 
     def test_a_number_is_obeyed(self) -> None:
         assert served(planned(gpu(), context=20000, rendered=20016)) == 20000

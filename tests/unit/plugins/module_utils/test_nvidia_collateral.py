@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils import nvidia_collateral
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import REPAIR, STOPPED, Plan
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan_text import lines
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_node import FakeNode
 
@@ -68,14 +69,25 @@ def test_a_simulation_that_fails_is_a_reason_to_stop(tmp_path: Path, printed: st
     assert "apt-get --simulate" in stop
 
 
-def test_unless_dpkg_has_something_to_finish_first(tmp_path: Path) -> None:
+def test_unless_packages_are_broken_which_dpkg_removes_itself(tmp_path: Path) -> None:
     node = FakeNode(tmp_path / "node")
     node.install_stack("ubuntu", "550")
     node.packages["nvidia-dkms-550"] = ("iF", "550.163.01-0ubuntu0.24.04.1")
     node.answers["apt-get"] = lambda command: ""
     plan = node.plan(CUDA_13)
-    assert (plan.state, plan.stops) == (REPAIR, [])
-    assert "shows after that" in plan.warnings[-1]
+    assert (plan.state, plan.stops, plan.purge_forced) == (REPAIR, [], True)
+    assert "copy of its records" in plan.warnings[-1]
+    assert any("dpkg --force-depends" in line for line in lines(plan))
+
+
+def test_what_dpkg_can_only_remove_is_left_to_dpkg(tmp_path: Path) -> None:
+    node = FakeNode(tmp_path / "node")
+    node.install_stack("ubuntu", "550")
+    assert not node.plan(CUDA_13).purge_forced
+    node.packages["postfix"] = ("iHR", "3.8.6-1build2")
+    assert not node.plan(CUDA_13).purge_forced
+    node.packages["nvidia-dkms-550"] = ("iHR", "550.163.01-0ubuntu0.24.04.1")
+    assert node.plan(CUDA_13).purge_forced
 
 
 @pytest.mark.parametrize("installed", [True, False])

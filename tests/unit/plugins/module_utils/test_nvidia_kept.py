@@ -7,10 +7,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan import HEALTHY, REPAIR, STOPPED
+from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_plan_text import lines
 from ansible_collections.toolserve.gpunode.plugins.module_utils.nvidia_target import Wish
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_node import FakeNode
 
@@ -136,9 +138,42 @@ def test_dpkg_may_finish_with_a_driver_that_works(node: FakeNode) -> None:
     node.packages["nvidia-driver-580"] = ("iF", "580.142-0ubuntu0.24.04.1")
     node.loaded = (version, False)
     plan = node.plan(CUDA_13)
-    assert (plan.state, plan.dpkg_repair, plan.purge, plan.install) == (REPAIR, True, [], [])
+    assert (plan.state, plan.dpkg_finish, plan.purge, plan.install) == (REPAIR, ["nvidia-driver-580"], [], [])
     node.apply(plan)
     assert node.plan(CUDA_13).empty
+
+
+def test_a_driver_that_works_beside_half_of_another_is_left_to_the_user(node: FakeNode) -> None:
+    version = node.install_stack("ubuntu", "580")
+    node.loaded = (version, False)
+    node.packages["cuda-drivers"] = ("iU", "610.57.04-1ubuntu1")
+    plan = node.plan(CUDA_13)
+    assert (plan.state, plan.purge, plan.install) == (STOPPED, [], [])
+    assert "apt-get purge cuda-drivers" in plan.stops[0] and "nvidia_driver_replace_healthy" in plan.stops[0]
+    plan = node.plan(replace(CUDA_13, replace_healthy=True))
+    assert (plan.stops, plan.install) == ([], ["cuda-drivers"])
+
+
+def test_what_an_interrupted_run_owes_comes_back(node: FakeNode) -> None:
+    owed = Wish(owed=["nvidia-fabricmanager"])
+    assert node.plan(owed).install == ["cuda-drivers", "nvidia-fabricmanager"]
+    version = node.install_stack("nvidia", "595")
+    node.loaded = (version, False)
+    plan = node.plan(owed)
+    assert (plan.state, plan.install) == (REPAIR, ["nvidia-fabricmanager"])
+    assert plan.candidates == {"nvidia-fabricmanager": "595.*"}
+    node.packages["nvidia-fabricmanager"] = ("ii", "595.91.07-1ubuntu1")
+    assert node.plan(owed).empty
+
+
+def test_the_pin_of_a_driver_that_stays_is_that_of_its_branch(node: FakeNode) -> None:
+    node.install_stack("nvidia", "580")
+    plan = node.plan(Wish(branch="610"))
+    assert (plan.state, plan.pin) == (HEALTHY, None)
+    assert plan.kept_pin is not None and "Pin: version 580.*" in plan.kept_pin["content"]
+    assert not [line for line in lines(plan) if line.startswith("Pin")]
+    node.packages["libnvidia-extra"] = ("ii", "610.57.04-1ubuntu1")
+    assert node.plan(Wish(branch="610")).kept_pin is None
 
 
 def test_in_a_container_libraries_are_a_whole_driver(container: FakeNode) -> None:

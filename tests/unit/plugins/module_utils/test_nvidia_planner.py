@@ -145,7 +145,7 @@ def test_half_installed_leftovers_go(node: FakeNode, state: str) -> None:
     plan = node.plan()
     assert plan.state == REPAIR
     assert f"nvidia-dkms-580 ({state})" in plan.conflicts[0].what
-    assert plan.dpkg_repair  # it may be all that is needed
+    assert plan.dpkg_finish  # it may be all that is needed
     node.apply(plan)
     assert node.plan().empty
 
@@ -153,7 +153,34 @@ def test_half_installed_leftovers_go(node: FakeNode, state: str) -> None:
 def test_what_has_to_go_anyway_needs_no_finishing(node: FakeNode) -> None:
     node.install_stack("ubuntu", "550")
     node.packages["nvidia-dkms-550"] = ("iF", "550.163.01-0ubuntu0.24.04.1")
-    assert not node.plan(CUDA_13).dpkg_repair
+    assert not node.plan(CUDA_13).dpkg_finish
+
+
+def _half_of_610(node: FakeNode) -> None:
+    """Ubuntu's 535 and what "apt-get install cuda-drivers" has left beside it."""
+    node.install_stack("ubuntu", "535")
+    for name in ("cuda-drivers", "nvidia-driver", "nvidia-modprobe", "nvidia-persistenced"):
+        node.packages[name] = ("iU", "610.57.04-1ubuntu1")
+    node.packages["dkms"] = ("iU", "3.4.1-1")
+
+
+def test_an_attempt_by_hand_that_stopped_half_way_goes_with_its_helpers(node: FakeNode) -> None:
+    _half_of_610(node)
+    node.packages["nvidia-settings"] = ("ii", "510.47.03-0ubuntu4")
+    plan = node.plan(CUDA_13)
+    assert {"cuda-drivers", "nvidia-modprobe", "nvidia-persistenced", "libnvidia-compute-535"} <= _purged(plan)
+    assert "nvidia-settings" not in _purged(plan)
+    assert plan.dpkg_finish == ["dkms"]
+    assert "Let dpkg finish: dkms" in lines(plan)
+    node.apply(plan)
+    assert node.plan(CUDA_13).empty
+
+
+@pytest.mark.parametrize("version", ["595.91.07-1ubuntu1", "1.1.13-1"])
+def test_broken_helpers_of_the_branch_or_of_none_are_finished(node: FakeNode, version: str) -> None:
+    node.packages["nvidia-persistenced"] = ("iU", version)
+    plan = node.plan()
+    assert (plan.purge, plan.dpkg_finish) == ([], ["nvidia-persistenced"])
 
 
 def test_the_same_branch_of_another_vendor_goes(node: FakeNode) -> None:
@@ -169,7 +196,8 @@ def test_an_interrupted_install_of_the_wanted_driver_goes_on(node: FakeNode) -> 
     node.install_stack("nvidia", "595", state="iU")
     node.libcuda, node.modules = None, {}
     plan = node.plan()
-    assert (plan.state, plan.purge, plan.dpkg_repair, plan.install) == (REPAIR, [], True, ["cuda-drivers"])
+    assert (plan.state, plan.purge, plan.install) == (REPAIR, [], ["cuda-drivers"])
+    assert set(plan.dpkg_finish) == set(NVIDIA_STACK)
     node.apply(plan)
     assert node.plan().empty
 
@@ -185,7 +213,7 @@ def test_what_dpkg_can_only_remove_is_purged(node: FakeNode) -> None:
 
 def test_unfinished_packages_of_others_are_finished_with_an_install(node: FakeNode) -> None:
     node.packages["postfix"] = ("iF", "3.8.6-1build2")
-    assert node.plan().dpkg_repair
+    assert node.plan().dpkg_finish
     node.install_stack("nvidia", "595")
     assert node.plan().empty  # the driver is sound; postfix is not our business
 

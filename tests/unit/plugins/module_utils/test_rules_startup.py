@@ -99,6 +99,11 @@ CASES: dict[str, tuple[str, str]] = {
         "ERROR 07-09 10:00:00 [import_utils.py:95] ModuleNotFoundError: No module named 'regex2'",
         "WARNING 07-09 10:00:00 [__init__.py:51] Failed to load plugin lora_filesystem_resolver.",
     ),
+    "parser_of_another_model": (
+        "TypeError: --tool-call-parser hermes and --reasoning-parser openai_gptoss cannot be used with the tokenizer "
+        "of '/models/gpt-oss-20b': Harmony requires GptOssToolParser, got Hermes2ProToolParser.",
+        "INFO 11-21 12:00:00 [api_server.py:1] --tool-call-parser hermes is used with the tokenizer of the model",
+    ),
     "unknown_parser": (
         "KeyError: 'invalid tool call parser: qwen (chose from { granite,hermes,jamba,llama3_json })'",
         "INFO 07-09 10:00:00 [a.py:1] tool call parser: qwen",

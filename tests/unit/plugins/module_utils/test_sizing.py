@@ -83,6 +83,7 @@ def test_bytes_of_kv_cache(config: dict[str, Any], kib: int) -> None:
 def test_a_kv_cache_in_fp8_takes_half() -> None:
     shape = model_shape.from_config(configs.QWEN_14B_AWQ)
     assert shape.kv_cache(model_shape.kv_dtype_bytes({"kv-cache-dtype": "fp8"})).bytes_at(1) == 96 * KIB
+    assert shape.kv_cache(model_shape.kv_dtype_bytes({"kv-cache-dtype": "fp8_inc"})).bytes_at(1) == 96 * KIB
     assert shape.kv_cache(model_shape.kv_dtype_bytes({"kv-cache-dtype": "auto"})).bytes_at(1) == 192 * KIB
 
 

@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import find_markup
+from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_markup import find_markup, parser_of_model
+
+from tests.profiles import reading
 
 NAMES = frozenset({"read", "bash"})
 CALL = '{"name": "read", "arguments": {"filePath": "/a"}}'
@@ -30,6 +32,8 @@ CALL = '{"name": "read", "arguments": {"filePath": "/a"}}'
         (f"```\n{CALL}\n```", "```json"),
         (CALL, "bare JSON"),
         ('I will: {"name": "bash", "parameters": {"command": "ls"}}', "bare JSON"),
+        (f"[{CALL}, {CALL}]", "a bare JSON list"),
+        (f"<tool_call>[{CALL}]", "<tool_call>[…]"),
         ('[read(filePath="/a")]', "[name(argument=…)]"),
         ("[read(filePath='/a'), bash(command='ls')]", "[name(argument=…)]"),
         ("<think>\nhm", "<think>"),
@@ -60,3 +64,26 @@ def test_ordinary_text_is_left_alone(content: str) -> None:
 def test_the_excerpt_begins_at_the_markup() -> None:
     markup = find_markup(f"{'x' * 500}<tools>\n{CALL}</tools>", NAMES)
     assert markup is not None and markup.excerpt.startswith('<tools> {"name"')
+
+
+@pytest.mark.parametrize(
+    ("names", "parser"),
+    [
+        (("chat", "/models/Mistral-7B-Instruct-v0.3"), "mistral"),
+        (("granite-20b-functioncalling",), "granite-20b-fc"),
+        (("granite-3.0-8b-instruct",), "granite"),
+        (("hermes-3-llama-3.1-8b",), "hermes"),
+        (("ultravox-v0.4-toolace-8b", None), "pythonic"),
+        (("chat", None), None),
+    ],
+)
+def test_a_models_name_tells_its_parser(names: tuple[str | None, ...], parser: str | None) -> None:
+    assert parser_of_model(*names) == parser
+
+
+def test_the_profiles_parsers_are_those_that_their_names_tell() -> None:
+    """Told by a model's name is what its profile says; Llama 3.2's other form is an exception that users choose."""
+    for name in reading.names():
+        profile = reading.read(name)
+        if not profile["model"].get("local"):
+            assert parser_of_model(profile["model"]["id"]) == profile["tool_calls"]["parser"], name

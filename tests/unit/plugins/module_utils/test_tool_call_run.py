@@ -587,6 +587,51 @@ def test_a_leak_is_not_called_one_of_streaming_only_where_nothing_else_was_asked
     assert "tool_calls lacks it" in first_cause(outcome)
 
 
+def empty(name: str, arguments: str) -> tuple[str, str]:
+    return name, "" if arguments == "{}" else arguments
+
+
+@pytest.mark.parametrize(
+    ("parser", "streamed_only", "verdict"),
+    [("llama3_json", True, "warn"), ("hermes", True, "fail"), ("llama3_json", False, "warn")],
+)
+def test_a_known_fault_of_a_parser_is_a_warning(serve: Serve, parser: str, streamed_only: bool, verdict: str) -> None:
+    endpoint = serve(spoil=fake.first_call(empty, streamed_only=streamed_only))
+    outcome = check(endpoint, profile={"tool_calls": {"parser": parser}})
+    assert verdicts(outcome)["T10-no-arguments"] == verdict
+    assert outcome.passed == (verdict == "warn")
+    if outcome.passed:
+        (advice,) = diagnose(outcome)
+        assert "parser llama3_json" in advice.symptom and "empty arguments" in advice.fix
+
+
+def test_another_fault_of_that_parser_is_none(serve: Serve) -> None:
+    outcome = check(serve(spoil=fake.first_call(not_json)), profile={"tool_calls": {"parser": "llama3_json"}})
+    assert "T3-read" in failed(outcome)
+
+
+def test_a_template_that_never_ends_is_the_cause(serve: Serve) -> None:
+    endless = Refusal(400, "maximum recursion depth exceeded")
+    spoil = lambda request, answer: endless if request.get("tools") else answer  # noqa: E731
+    assert "never ends" not in first_cause(check(serve(spoil=fake.markup_left("tools"))))
+    assert "goes round in circles" in first_cause(check(serve(spoil=spoil)))
+
+
+@pytest.mark.parametrize(
+    ("model", "parser"),
+    [("mistral-7b", "mistral"), ("granite-3.0-8b", "granite"), ("jamba-1.5-mini", "jamba"), ("chat", "mistral")],
+)
+def test_bare_calls_are_traced_by_the_models_name(serve: Serve, model: str, parser: str) -> None:
+    def bare(_request: Any, answer: Answer) -> Answer:
+        calls = [{"name": name, "arguments": json.loads(arguments)} for name, arguments in answer.calls]
+        return Answer(json.dumps(calls)) if calls else answer
+
+    outcome = check(serve(spoil=bare), profile={"model": {"id": model}})
+    fix = diagnose(outcome)[0].fix
+    assert f"--tool-call-parser {parser}." in fix
+    assert ("Other models" in fix) == (model == "chat")
+
+
 def test_what_was_not_asked_keeps_the_check_from_passing(serve: Serve) -> None:
     outcome = check(serve(), probes=["T1", "T2"])
     assert outcome.passed

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from ansible.plugins.loader import lookup_loader
 from ansible_collections.toolserve.gpunode.plugins.module_utils import (
     rules_exposure,
     rules_setup,
@@ -130,6 +131,17 @@ def crowded(concurrency: float, preemptions: int) -> Setup:
     levels = [{"concurrency": 1, "preemptions": 0}, {"concurrency": 4, "preemptions": preemptions, "alone": True}]
     facts = {"max_concurrency": concurrency, "kv_cache_tokens": 27_000}
     return slow(facts=facts, verdict="warn", efficiency=0.8, decode_tokens_per_second=25.0, concurrency=levels)
+
+
+def roomy(tokens: int, *options: str, profile: str = "qwen2.5-14b-instruct-awq", source: str = "nvml") -> Setup:
+    """The reference node with vLLM 0.32.0, which has room for about 40,000 tokens."""
+    card = gpu(memory_total_bytes=20475 << 20, sources={"memory_total_bytes": source})
+    return Setup(
+        waiting={"models": [], "version": "0.32.0", "log_facts": {"kv_cache_tokens": tokens}},
+        gpu={"gpus": [card]},
+        container={"Config": {"Cmd": ["--gpu-memory-utilization", "0.92", *options]}},
+        profile=lookup_loader.get("toolserve.gpunode.profile").run([profile], {})[0],
+    )
 
 
 BAD_REQUEST = {"status": 400, "seen": "HTTP 400: 'max_tokens' is too large: 32000", "body": ""}
@@ -409,6 +421,20 @@ CASES: list[tuple[Rule, Setup, str, list[Setup]]] = [
         "not supported",
         [failing("RequestFailed", "no", request={"tool_choice": "auto"}, error=UNSUPPORTED, model=OSS)],
     ),
+    (
+        rules_setup.small_kv_cache,
+        roomy(20_000),
+        "20000 tokens, and about 40",
+        [
+            roomy(36_000),
+            roomy(80_000),
+            roomy(20_000, source="table"),
+            roomy(20_000, "--num-gpu-blocks-override", "1250"),
+            roomy(20_000, "--max-num-seqs", "2048"),
+            roomy(20_000, profile="gpt-oss-20b"),
+            crowded(8.0, 0),
+        ],
+    ),
     (rules_setup.tight_kv_cache, crowded(1.2, 3), "27000 tokens", [crowded(1.2, 0), crowded(8.0, 3)]),
     (
         rules_exposure.open_to_all,
@@ -452,7 +478,12 @@ def test_a_rule_fires_where_it_must_and_nowhere_else(rule: Rule, fires: Setup, w
 
 
 def test_every_rule_has_its_cases() -> None:
-    alone = (rules_setup.too_few_gpus, rules_setup.tight_kv_cache, rules_speed.doubtful_roofline)
+    alone = (
+        rules_setup.too_few_gpus,
+        rules_setup.small_kv_cache,
+        rules_setup.tight_kv_cache,
+        rules_speed.doubtful_roofline,
+    )
     lists = (rules_speed.RULES, rules_setup.SERVER_RULES, rules_setup.CALL_RULES, rules_exposure.RULES, alone)
     assert {rule for rules in lists for rule in rules} == {case[0] for case in CASES}
 

@@ -93,6 +93,11 @@ def test_defaults_of_the_batch(gib: float, name: str, release: tuple[int, int, i
     assert server(release, max_num_batched_tokens="512", max_num_seqs=8).batch(gpu(gib, name)) == (512, 8)
 
 
+def test_no_more_requests_are_sampled_than_tokens_are_processed() -> None:
+    few = server(max_num_batched_tokens=64, enforce_eager=True).likely(gpu(20)).overhead
+    assert few == server(max_num_batched_tokens=64, max_num_seqs=64, enforce_eager=True).likely(gpu(20)).overhead
+
+
 def test_several_gpus_share_the_weights_and_each_has_its_own_overhead() -> None:
     one, two = server().likely(gpu(20)), server(tensor_parallel_size=2).likely(gpu(20))
     assert two.weights == one.weights / 2

@@ -1,0 +1,20 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All servers at once, for all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .serving import Server, serving
+from .setups import REFUSED, RIGHT, WRONG
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    setups = [*RIGHT, *(wrong.setup for wrong in WRONG), *REFUSED]
+    with serving(setups, tmp_path_factory.mktemp("families")) as started:
+        yield started
