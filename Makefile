@@ -45,7 +45,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/contract tests/e2e tests/families tests/profiles benchmarks
+	mypy plugins/module_utils tests/bench tests/cluster tests/contract tests/e2e tests/families tests/profiles benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -89,10 +89,13 @@ pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README
 	@$(BENCH) pocket-model train.py
 
 e2e: prepare ## The official client against real vLLM with the parser and the pocket model (E2E_SEED= as it printed)
-	pytest tests/e2e -m "not starts_server"
+	pytest tests/e2e -m "not starts_server and not opencode"
 
 e2e-broken: prepare ## Servers that are started wrong or die: verify.yml refuses each and names the cause (about 6 minutes)
-	pytest tests/e2e -m starts_server
+	pytest tests/e2e -m "starts_server and not opencode"
+
+e2e-opencode: prepare ## The real OpenCode does four tasks, ten times each, by the file that our role wrote (E2E_TIMES=10)
+	pytest tests/e2e -m opencode
 
 molecule: $(SCENARIOS) ## The play on systemd nodes: check, converge, idempotence, verify (or one of them: make molecule-node)
 
@@ -101,6 +104,9 @@ $(SCENARIOS): molecule-%: prepare
 
 prepare: $(READY) ## Images of the bench, and the collection as users install it
 	@$(BENCH) prepare --with-collection
+
+cluster: prepare ## One model on two nodes, set up by the play (about 5 minutes; KEEP_NODES=1 leaves them)
+	pytest tests/cluster
 
 interrupt-node: prepare ## Kill the play at 20 random moments on nodes with a past and run it again (TIMES=20 JOBS=1 SEED=… POWER_CUT=1)
 	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(POWER_CUT),--power-cut)
