@@ -17,9 +17,11 @@ def vllm_command(
     extra: Mapping[str, Any] | None = None,
     local_model: bool = False,
     settings: Mapping[str, Any] | None = None,
+    listen_address: str = serving.EVERYWHERE[0],
+    listen_port: int = serving.EVERYWHERE[1],
 ) -> dict[str, Any]:
     try:
-        return serving.command(profile, release, extra, local_model, settings).as_dict()
+        return serving.command(profile, release, extra, local_model, settings, (listen_address, listen_port)).as_dict()
     except serving.UnusableCommandError as error:
         raise AnsibleFilterError(str(error)) from error
 

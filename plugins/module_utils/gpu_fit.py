@@ -58,7 +58,7 @@ def fit(
     if len(gpus) < wanted.gpus:
         found.stops.append(
             f"This node has {len(gpus)} NVIDIA GPU, and tensor-parallel-size x pipeline-parallel-size asks for "
-            f"{wanted.gpus}. vLLM would not start. Lower them in vllm_extra_arguments or the profile."
+            f"{wanted.gpus}. vLLM would not start. Lower vllm_tensor_parallel_size."
         )
         return found
     each = [_one(gpu, wanted) for gpu in gpus]
@@ -67,7 +67,7 @@ def fit(
     stops = [stop for one in each for stop in one.stops]
     if usable >= wanted.gpus:
         # Others of the node's GPUs suffice, if they are the ones that vLLM takes.
-        found.notes += [f"{stop} Keep vLLM from it: set CUDA_VISIBLE_DEVICES in vllm_environment." for stop in stops]
+        found.notes += [f"{stop} Keep vLLM from it: name the others in vllm_gpus." for stop in stops]
     else:
         found.stops += list(dict.fromkeys(stops))
     return found

@@ -110,7 +110,7 @@ def max_tokens(setup: Setup) -> Cause | None:
                 "The answer alone may be as long as the whole context. Agents that know no limit ask for as much: "
                 "OpenCode for 32000 tokens.",
                 f"Tell clients the limits (OpenCode: limit.context {context} and a much smaller limit.output), or "
-                "raise --max-model-len (the profile's context.maximum).",
+                "raise --max-model-len (vllm_max_model_len).",
                 CERTAIN,
             )
     return None
@@ -185,7 +185,7 @@ def tight_kv_cache(setup: Setup) -> Cause | None:
         f"holds {times:g} requests of the full context",
         "The KV cache is too small for several requests: some are thrown out and computed again. Agents with "
         "sub-agents need room for two at least.",
-        "Lower --max-model-len (the profile's context.maximum), raise --gpu-memory-utilization, use --kv-cache-dtype "
+        "Lower --max-model-len (vllm_max_model_len), raise --gpu-memory-utilization, use --kv-cache-dtype "
         "fp8, or a smaller checkpoint.",
         CERTAIN,
     )

@@ -154,7 +154,7 @@ RULES: tuple[StartupRule, ...] = (
         r".*?estimated maximum model length is (?P<fits>\d+)",
         "The memory that is left for the KV cache ({free} GiB) does not hold one request of {wanted} tokens "
         "({needed} GiB); {fits} tokens would fit.",
-        "Set max-model-len to {fits} or less (the profile's context.maximum), or make room: raise "
+        "Set max-model-len to {fits} or less (vllm_max_model_len), or make room: raise "
         "gpu-memory-utilization, set kv-cache-dtype to fp8, choose a smaller checkpoint; on a CPU raise "
         "VLLM_CPU_KVCACHE_SPACE.",
         f"{_VLLM}; {_RUN}",
@@ -165,7 +165,7 @@ RULES: tuple[StartupRule, ...] = (
         r"(?!.*estimated maximum model length)",
         "The memory that is left for the KV cache ({free} GiB) does not hold one request of {wanted} tokens "
         "({needed} GiB), and vLLM does not say how many would fit.",
-        "Set a much smaller max-model-len (the profile's context.maximum), or make room: raise "
+        "Set a much smaller max-model-len (vllm_max_model_len), or make room: raise "
         "gpu-memory-utilization, choose a smaller checkpoint; on a CPU raise VLLM_CPU_KVCACHE_SPACE.",
         _VLLM,
     ),
@@ -261,7 +261,7 @@ RULES: tuple[StartupRule, ...] = (
         "context_too_long",
         r"max_model_len \((?P<wanted>\d+)\) is greater than the derived max_model_len \((?P<derived>[^)]*)",
         "max-model-len {wanted} is more than the model was made for ({derived}).",
-        "Set max-model-len (the profile's context.maximum) to what config.json says, or add the model's own rope "
+        "Set max-model-len (vllm_max_model_len) to what config.json says, or add the model's own rope "
         "scaling if its card describes one.",
         _VLLM,
     ),

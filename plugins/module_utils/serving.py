@@ -18,6 +18,8 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases im
 PARSER_FOLDER = "/opt/gpunode/tool_parsers"
 TEMPLATE_FOLDER = "/opt/gpunode/chat_templates"
 CONTAINER_PORT = 8000
+# Inside the container; what the node publishes of it is the compose file's matter.
+EVERYWHERE = ("0.0.0.0", CONTAINER_PORT)
 
 # What every profile gets and may take away again.
 _DEFAULTS: dict[str, Any] = {
@@ -59,6 +61,7 @@ def command(
     extra: Mapping[str, Any] | None = None,
     local_model: bool = False,
     settings: Mapping[str, Any] | None = None,
+    listen: tuple[str, int] = EVERYWHERE,
 ) -> Command:
     """How this release of vLLM serves a profile, the same for the same input.
 
@@ -68,6 +71,7 @@ def command(
     :param local_model: the model is a folder of the node and not a repository of the hub.
     :param settings: options that variables of the role stand for (vllm_max_num_seqs for max-num-seqs); they win over
         those of the profile, and those of the user over them. Empty ones count as absent.
+    :param listen: the address and port of the API, as the container sees them.
     :raises UnusableCommandError: the release cannot serve the profile, does not know an option, or an option would
         undo what the profile needs.
     """
@@ -78,7 +82,7 @@ def command(
     profiles, environment = of_release(profile["vllm"], serving)
     users = serving_options.named(extra or {}, serving)
     set_by_role = serving_options.named(serving_options.given(settings or {}), serving)
-    owned = _owned(profile, serving, local_model)
+    owned = _owned(profile, serving, local_model, listen)
     problems = list(_release_problems(profile, serving))
     sources = {
         "The profile's vllm.arguments": profiles,
@@ -110,15 +114,17 @@ def of_release(vllm: Mapping[str, Any], serving: ServingRelease) -> tuple[dict[s
     return arguments, environment
 
 
-def _owned(profile: Mapping[str, Any], serving: ServingRelease, local_model: bool) -> dict[str, Any]:
+def _owned(
+    profile: Mapping[str, Any], serving: ServingRelease, local_model: bool, listen: tuple[str, int]
+) -> dict[str, Any]:
     """The options that follow from fields of the profile which checks and clients rely on."""
     return {
         "model": model_mount(profile) if local_model else profile["model"]["id"],
         "revision": None if local_model else profile["model"].get("revision"),
         **_tool_calls(profile["tool_calls"], serving),
         "served-model-name": profile["served_name"],
-        "host": "0.0.0.0",  # inside the container; what the node publishes is the compose file's matter
-        "port": CONTAINER_PORT,
+        "host": listen[0],
+        "port": listen[1],
         "max-model-len": profile["context"]["maximum"],
     }
 

@@ -23,9 +23,14 @@ SECRETS = {"api-key": "gpunode_api_key", "hf-token": "vllm_hf_token"}
 _SLOW = {"awq": "awq_marlin", "gptq": "gptq_marlin"}
 
 
+def plain(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by their names with dashes and none in front, which people write in several ways."""
+    return {name.lstrip("-").replace("_", "-"): value for name, value in options.items()}
+
+
 def named(options: Mapping[str, Any], serving: ServingRelease) -> dict[str, Any]:
     """The options by the names that this release gives them."""
-    return {serving.spelled(name.lstrip("-").replace("_", "-")): value for name, value in options.items()}
+    return {serving.spelled(name): value for name, value in plain(options).items()}
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils import serving
+from ansible_collections.toolserve.gpunode.plugins.module_utils import cluster, serving
 from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import parse_release
 from ansible_collections.toolserve.gpunode.plugins.module_utils.vllm_releases import STREAMS_WHOLE, ServingRelease
 
@@ -53,7 +53,7 @@ def check(release: Release) -> dict[str, Category]:
     served: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in reading.names()}
     lines: dict[str, dict[str, Any]] = {}
     shown: dict[str, dict[str, Any]] = {}
-    for name, (profile_name, extra) in (served | _SET_UPS).items():
+    for name, (profile_name, extra) in (served | _SET_UPS | _on_two_nodes(release)).items():
         profile = reading.read(profile_name)
         if line := command_line(profile, release, extra):
             lines[name] = line
@@ -73,6 +73,19 @@ def check(release: Release) -> dict[str, Category]:
         "streams": _category(_unexpected(answer["streams"], release)),
         "contexts": _category(kv_caches.problems(answer["contexts"])),
         "options": options.check(release, answer["options"]),
+    }
+
+
+def _on_two_nodes(release: Release) -> dict[str, tuple[str, dict[str, Any]]]:
+    """What head and worker of a cluster get, with the runtime of this release."""
+    runtime, head = cluster.runtime(cluster.AUTO, release.name), "10.0.0.1"
+    return {
+        f"gpt-oss on two nodes, {who}": (
+            "gpt-oss-120b",
+            cluster.Member(rank, 2, runtime, cluster.PORTS[runtime], head, head).options()
+            | {"pipeline-parallel-size": 2, "tensor-parallel-size": 8},
+        )
+        for rank, who in enumerate(("the head", "a worker"))
     }
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All servers at once, for all tests."""
+"""One process that starts the servers of all tests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from .serving import Server, serving
-from .setups import REFUSED, RIGHT, WRONG
+from .serving import Servers, serving
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
-    setups = [*RIGHT, *(wrong.setup for wrong in WRONG), *REFUSED]
-    with serving(setups, tmp_path_factory.mktemp("families")) as started:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with serving(tmp_path_factory.mktemp("families")) as started:
         yield started

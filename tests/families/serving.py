@@ -18,11 +18,13 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_result
 from ansible_collections.toolserve.gpunode.plugins.module_utils.tool_call_run import Options, run
 
 from tests.contract import interpreter
-from tests.contract.releases import HERE, load
+from tests.contract.releases import HERE, Release, load
 
 from .setups import Setup
 
 RELEASE = "0.32.0"
+_LOG = "start.log"
+_PATIENCE_SECONDS = 300
 _SEED = 20261121
 
 
@@ -34,26 +36,48 @@ class Server:
 
     def check(self) -> dict[str, Any]:
         """What tool_call_check returns for it."""
+        self.wait()
         client = OpenAIClient(f"http://127.0.0.1:{self.port}/v1", timeout=120)
         found = results(run(client, Options(profile=self.setup.served(), seed=_SEED)))
         print(found["summary"])
         return found
 
     def wait(self) -> bool:
-        """Whether it answers in the end; False when its process has ended instead."""
-        client = OpenAIClient(f"http://127.0.0.1:{self.port}", timeout=120)
+        """Whether it is healthy.
+
+        :raises EndpointError: its process has ended.
+        """
+        client = OpenAIClient(f"http://127.0.0.1:{self.port}", timeout=_PATIENCE_SECONDS)
         return client.status("/health", authenticate=False) == 200
 
 
+class Servers:
+    """Starts each when it is first asked for; the next one is quick, since vLLM is imported once for all."""
+
+    def __init__(self, process: subprocess.Popen[str], release: Release, folder: Path) -> None:
+        self._process, self._release, self._folder = process, release, folder
+        self._started: dict[str, Server] = {}
+
+    def __getitem__(self, setup: Setup) -> Server:
+        if setup.name not in self._started:
+            job = setup.job(self._release, self._folder)
+            assert self._process.stdin is not None and self._process.stdout is not None
+            self._process.stdin.write(json.dumps(job) + "\n")
+            self._process.stdin.flush()
+            port = self._process.stdout.readline()
+            if not port:
+                raise RuntimeError(f"it did not start:\n{(self._folder / _LOG).read_text()[-3000:]}")
+            self._started[setup.name] = Server(setup, int(port), Path(job["log"]))
+        return self._started[setup.name]
+
+
 @contextmanager
-def serving(setups: list[Setup], folder: Path) -> Iterator[dict[str, Server]]:
-    """All of them, each a process; they end with their input."""
+def serving(folder: Path) -> Iterator[Servers]:
     release = load()[RELEASE]
     interpreter.prepare([release])
-    jobs = {setup.name: setup.job(release, folder) for setup in setups}
     environment = {**interpreter.environment(release), "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     with (
-        (folder / "start.log").open("w") as log,
+        (folder / _LOG).open("w") as log,
         subprocess.Popen(
             interpreter.command(HERE / "driver" / "scripted_server.py", []),
             env=environment,
@@ -63,12 +87,6 @@ def serving(setups: list[Setup], folder: Path) -> Iterator[dict[str, Server]]:
             text=True,
         ) as process,
     ):
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(json.dumps(jobs) + "\n")
-        process.stdin.flush()
-        answer = process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"the servers did not start:\n{Path(log.name).read_text()[-3000:]}")
-        ports = json.loads(answer)
-        yield {setup.name: Server(setup, ports[setup.name], Path(jobs[setup.name]["log"])) for setup in setups}
+        yield Servers(process, release, folder)
+        assert process.stdin is not None
         process.stdin.close()

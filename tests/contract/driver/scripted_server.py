@@ -2,8 +2,9 @@
 # Copyright 2026 the toolserve.gpunode authors
 """vLLM's own API server around a scripted model: all of it but the engine, which is asked for tokens.
 
-Command line, chat template, tokenizer, tool parser, grammar, detokenizer and HTTP are this release's (0.32.0). Reads
-the servers to start as JSON from stdin, one process each, and writes their ports to stdout; ends with its stdin.
+Command line, chat template, tokenizer, tool parser, grammar, detokenizer and HTTP are this release's (0.32.0). Each
+line of stdin is a server to start, as JSON: it becomes a process of its own, and its port a line of stdout. All end
+with stdin.
 """
 
 from __future__ import annotations
@@ -218,20 +219,19 @@ def _warm_up(job: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    jobs = json.loads(sys.stdin.readline())
-    _warm_up(next(iter(jobs.values())))
-    ports, children = {}, []
-    for name, job in jobs.items():
+    children: list[int] = []
+    for line in sys.stdin:
+        job = json.loads(line)
+        if not children:
+            _warm_up(job)
         listening = socket.create_server(("127.0.0.1", 0))
-        ports[name] = listening.getsockname()[1]
         child = os.fork()
         if child == 0:
             _run(job, listening)
         children.append(child)
+        _ANSWER.write(f"{listening.getsockname()[1]}\n")
+        _ANSWER.flush()
         listening.close()
-    with _ANSWER:
-        _ANSWER.write(json.dumps(ports) + "\n")
-    sys.stdin.read()
     for child in children:
         os.kill(child, signal.SIGKILL)
 

@@ -121,3 +121,6 @@ def test_the_settings_of_the_role_reach_the_computation_and_the_command_line(tmp
     assert _context(tmp_path, vllm_max_model_len=8192) == "8192"
     assert int(_context(tmp_path, vllm_gpu_memory_utilization=0.97)) > 20_000
     assert '"0.97"' in (tmp_path / "compose").read_text()
+    unknown = {"gpus": [{"pci_id": "10de:ffff", "memory_total_bytes": None, "sources": {}}]}
+    assert _context(tmp_path, __vllm_gpu=unknown) == "32768"
+    assert int(_context(tmp_path, __vllm_gpu=unknown, vllm_gpu_memory_gib=20)) < 32_768

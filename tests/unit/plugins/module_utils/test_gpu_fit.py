@@ -70,7 +70,7 @@ def test_more_gpus_asked_for_than_there_are() -> None:
 def test_a_second_gpu_that_is_too_old_is_a_note() -> None:
     found = judged(gpu(), gpu(8192, "5.0", name="NVIDIA GTX 960"))
     assert found.stops == [] and "NVIDIA GTX 960 has compute capability 5.0" in found.notes[0]
-    assert "CUDA_VISIBLE_DEVICES" in found.notes[0]
+    assert "name the others in vllm_gpus" in found.notes[0]
 
 
 def test_an_unknown_gpu_without_a_driver_is_a_note() -> None:
