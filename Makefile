@@ -89,10 +89,13 @@ pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README
 	@$(BENCH) pocket-model train.py
 
 e2e: prepare ## The official client against real vLLM with the parser and the pocket model (E2E_SEED= as it printed)
-	pytest tests/e2e -m "not starts_server"
+	pytest tests/e2e -m "not starts_server and not opencode"
 
 e2e-broken: prepare ## Servers that are started wrong or die: verify.yml refuses each and names the cause (about 6 minutes)
-	pytest tests/e2e -m starts_server
+	pytest tests/e2e -m "starts_server and not opencode"
+
+e2e-opencode: prepare ## The real OpenCode does four tasks, ten times each, by the file that our role wrote (E2E_TIMES=10)
+	pytest tests/e2e -m opencode
 
 molecule: $(SCENARIOS) ## The play on systemd nodes: check, converge, idempotence, verify (or one of them: make molecule-node)
 

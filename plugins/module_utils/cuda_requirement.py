@@ -89,6 +89,20 @@ def requirement(release: str, image: str = "") -> CudaRequirement:
     return CudaRequirement(cuda, minimum, recommended, known.compute_capabilities, assumed, basis)
 
 
+def minimum_driver_of_all(images: Iterable[tuple[str, str]]) -> str:
+    """The oldest driver that suffices for each of these images, given as release and name.
+
+    Empty where no release is known; the role vllm refuses those that are none.
+    """
+    known = [requirement(release, image) for release, image in images if _readable(release)]
+    return max((one.minimum_driver for one in known), key=lambda driver: [*map(int, driver.split("."))], default="")
+
+
+def _readable(release: str) -> bool:
+    known = parse_release(release)
+    return known is not None and known >= _IMAGES[0].since
+
+
 def runs_on(capability: str, compute_capabilities: Iterable[str]) -> bool:
     """Whether a GPU runs kernels built for these: those of its own major number, and of no higher minor one.
 

@@ -28,6 +28,7 @@ def build(
     checked_at: str,
     tool_calls: Mapping[str, Any],
     *,
+    name: str = "",
     profile: Mapping[str, Any] | None = None,
     throughput: Mapping[str, Any] | None = None,
     waiting: Mapping[str, Any] | None = None,
@@ -39,6 +40,7 @@ def build(
 ) -> dict[str, Any]:
     """The document.
 
+    :param name: tells it from other verifications of the same host; empty where there is one only.
     :param checked_at: when, in UTC, ISO 8601.
     :param tool_calls: what tool_call_check returned.
     :param throughput: what throughput_check returned, if it ran.
@@ -53,6 +55,7 @@ def build(
     document = {
         "schema_version": SCHEMA_VERSION,
         "host": host,
+        "name": name or None,
         "checked_at": checked_at,
         "verdict": "fail" if setup.never_answered else verdict(tool_calls, throughput),
         "endpoint": tool_calls.get("server"),

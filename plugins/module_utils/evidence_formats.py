@@ -26,18 +26,17 @@ _NUMBERS = (
 
 def junit(evidence: Mapping[str, Any]) -> str:
     """JUnit XML: one suite for the probes, one for the throughput; inconclusive is an error, not a failure."""
+    host = ".".join(filter(None, (evidence["host"], evidence["name"])))
     root = ElementTree.Element("testsuites", name="toolserve.gpunode.verify")
     probes = ElementTree.SubElement(root, "testsuite", name="tool calls", timestamp=evidence["checked_at"])
     for probe in evidence["tool_calls"].get("probes") or []:
-        _case(
-            probes, evidence["host"], f"{probe['id']} {probe['title']}", probe["verdict"], _told(probe), _seconds(probe)
-        )
+        _case(probes, host, f"{probe['id']} {probe['title']}", probe["verdict"], _told(probe), _seconds(probe))
     if not len(probes):
-        _case(probes, evidence["host"], "the endpoint can be asked", "inconclusive", _first_cause(evidence), 0.0)
+        _case(probes, host, "the endpoint can be asked", "inconclusive", _first_cause(evidence), 0.0)
     if evidence["throughput"]:
         suite = ElementTree.SubElement(root, "testsuite", name="throughput", timestamp=evidence["checked_at"])
         told = ", ".join(f"{name}: {evidence['throughput'].get(name)}" for name, _help in _NUMBERS)
-        _case(suite, evidence["host"], "decode tokens per second", evidence["throughput"]["verdict"], told, 0.0)
+        _case(suite, host, "decode tokens per second", evidence["throughput"]["verdict"], told, 0.0)
     for suite in root:
         for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
             suite.set(name, str(len(suite.findall(f"testcase/{tag}"))))
@@ -77,6 +76,8 @@ def _xml(text: str) -> str:
 def prometheus_textfile(evidence: Mapping[str, Any]) -> str:
     """For the node exporter's textfile collector. What was not measured is absent, never 0."""
     labels = {"host": evidence["host"], "model": evidence["model"]["served_name"] or ""}
+    if evidence["name"]:  # two of a host may serve the same model
+        labels["name"] = evidence["name"]
     lines: list[str] = []
 
     def add(name: str, text: str, value: float, **more: str) -> None:

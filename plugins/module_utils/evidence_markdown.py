@@ -25,7 +25,8 @@ def markdown(evidence: Mapping[str, Any], sections: Iterable[str]) -> str:
 
     :param sections: the ``summary_markdown`` of each check that ran; they begin with headings of the second level.
     """
-    lines = [f"# {escaped(evidence['host'])}: {_VERDICTS[evidence['verdict']]}", "", "| | |", "|---|---|"]
+    which = " ".join(filter(None, (evidence["host"], evidence["name"])))
+    lines = [f"# {escaped(which)}: {_VERDICTS[evidence['verdict']]}", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {escaped(value)} |" for name, value in _facts(evidence) if value]
     shown = [f"{section.strip()}\n" for section in sections if section.strip()]
     return "\n".join([*lines, "", *_causes(evidence, "".join(shown)), *shown])

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -51,11 +51,18 @@ def memory_shortages(total_bytes: int, profile: Mapping[str, Any], accelerator: 
 
     On a CPU the weights and the KV cache (VLLM_CPU_KVCACHE_SPACE of the profile, GiB) are in it too.
     """
-    parts = {"the server process (estimate)": _PROCESS_BYTES}
+    return memory_shortages_of_all(total_bytes, [profile], accelerator)
+
+
+def memory_shortages_of_all(total_bytes: int, profiles: Sequence[Mapping[str, Any]], accelerator: str) -> list[str]:
+    """The same for several servers on one node, one for each profile."""
+    plural = "es" if len(profiles) > 1 else ""
+    parts = {f"the server process{plural} (estimate)": _PROCESS_BYTES * len(profiles)}
     if accelerator == "cpu":
-        parts["the weights"] = int((profile.get("bytes") or {}).get("checkpoint") or 0)
-        environment = (profile.get("vllm") or {}).get("environment") or {}
-        parts["the KV cache"] = int(float(environment.get("VLLM_CPU_KVCACHE_SPACE") or 0) * GIB)
+        environments = [(profile.get("vllm") or {}).get("environment") or {} for profile in profiles]
+        caches = [int(float(one.get("VLLM_CPU_KVCACHE_SPACE") or 0) * GIB) for one in environments]
+        parts["the weights"] = sum(int((profile.get("bytes") or {}).get("checkpoint") or 0) for profile in profiles)
+        parts["the KV cache"] = sum(caches)
     needed = sum(parts.values())
     if total_bytes >= needed:
         return []

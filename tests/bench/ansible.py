@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from .console import BenchError
 
@@ -29,6 +31,11 @@ def playbook(name: str, inventory: str, *arguments: str, quiet: bool = False) ->
 def captured_playbook(name: str, inventory: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook, without an inventory if there is none, and show nothing; ``stdout`` holds all that it says."""
     return _captured(_playbook_command(name, inventory, *arguments))
+
+
+def adhoc(module: str, options: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Run one module on this machine; ``stdout`` ends with what it returns."""
+    return _captured([_program("ansible"), "localhost", "-m", module, "-a", json.dumps(options)])
 
 
 def galaxy(*arguments: str) -> None:

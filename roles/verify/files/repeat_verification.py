@@ -47,6 +47,7 @@ def verify(settings: dict[str, Any]) -> int:
         settings["host"],
         time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         found,
+        name=settings.get("name", ""),
         profile=profile,
         secrets=[settings["api_key"]],
     )

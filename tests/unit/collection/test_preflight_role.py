@@ -43,14 +43,14 @@ COMMANDS = {
 
 
 def preflight(
-    folder: Path, facts: dict[str, Any] | None = None, systemctl: str = COMMANDS["systemctl"], **settings: Any
+    folder: Path, facts: dict[str, Any] | None = None, commands: dict[str, str] | None = None, **settings: Any
 ) -> tuple[str, str]:
     """The list that the play ends with, on one line, and all that it printed."""
-    commands = folder / "bin"
-    commands.mkdir()
-    for name, script in {**COMMANDS, "systemctl": systemctl}.items():
-        (commands / name).write_text(f"#!/bin/sh\n{script}\n")
-        (commands / name).chmod(0o755)
+    programs = folder / "bin"
+    programs.mkdir()
+    for name, script in {**COMMANDS, **(commands or {})}.items():
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
     play = {
         "hosts": "localhost",
         "connection": "local",
@@ -59,7 +59,10 @@ def preflight(
         "pre_tasks": [
             {"ansible.builtin.set_fact": {**FACTS, **(facts or {}), "cacheable": True}, "tags": ["always"]},
         ],
-        "roles": [{"role": "toolserve.gpunode.preflight", "tags": ["preflight"]}],
+        "roles": [
+            {"role": "toolserve.gpunode.models", "tags": ["always"]},
+            {"role": "toolserve.gpunode.preflight", "tags": ["preflight"]},
+        ],
         "tasks": [{"ansible.builtin.debug": {"msg": "the next role has begun"}, "tags": ["preflight"]}],
     }
     playbook = folder / "play.yml"
@@ -67,7 +70,7 @@ def preflight(
     command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", str(playbook), "--tags", "preflight"]
     environment = {
         **os.environ,
-        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
@@ -137,7 +140,7 @@ def test_a_node_on_which_one_thing_is_wrong_is_told_nothing_else(tmp_path: Path)
 def test_an_engine_that_is_stopped_is_asked_nothing(tmp_path: Path, state: str, engine: bool) -> None:
     """Its socket would start it."""
     systemctl = f'[ "$1" = is-active ] && echo {state} || {{ {COMMANDS["systemctl"]}; }}'
-    preflight(tmp_path, {"distribution": "Fedora"}, systemctl=systemctl)
+    preflight(tmp_path, {"distribution": "Fedora"}, {"systemctl": systemctl})
     asked = set((tmp_path / "asked").read_text().split("\n")) - {""}
     assert asked == {"the engine" if engine else "unix:///run/no-engine-is-asked.sock"}
 
@@ -175,3 +178,40 @@ def test_what_cannot_be_looked_at_is_one_reason_among_the_others(tmp_path: Path)
     told, _all = preflight(tmp_path, {"distribution": "Fedora"}, vllm_extra_arguments=["no", "mapping"])
     assert "This node runs Fedora" in told
     assert "The role vllm could not look at the node" in told and "vllm_extra_arguments" in told
+
+
+def test_several_models_are_looked_at_each_and_together(tmp_path: Path) -> None:
+    wide = {"gpunode_listen_address": "10.0.0.5"}
+    models = [
+        {"vllm_project_name": "chat", "verify_timer": True, "gpunode_listen_port": 8001, **wide},
+        {"vllm_project_name": "coder", "gpunode_profile_overrides": {"context": {"maximum": "a lot"}}},
+        {"vllm_project_name": "third", "vllm_project_dir": "/opt/vllm-chat", "gpunode_listen_port": 8001, **wide},
+    ]
+    told, printed = preflight(tmp_path, {"memtotal_mb": 9000}, gpunode_models=models)
+    expected = [
+        "Model chat: verify_timer is true, but verify_textfile_dir is empty",  # and not third's, which has no timer
+        "$.context.maximum: must be integer",
+        "Models chat and third: gpunode_listen_address is 10.0.0.5 and gpunode_api_key is not set",
+        "The directory /opt/vllm-chat belongs to more than one model of gpunode_models: chat and third",
+        "The models chat and third both publish port 8001",
+        "8.0 GiB for the server processes (estimate)",
+    ]
+    assert [reason for reason in expected if reason not in told] == []
+    assert "Port 8000 of this node is in use" not in told  # nothing more was looked at for coder
+    assert "Model coder: The profile cannot be read" in " ".join(printed.split())
+
+
+def test_a_list_of_models_that_is_none_is_one_reason_among_the_others(tmp_path: Path) -> None:
+    models = [{"vllm_project_name": "chat", "gpunode_profil": "pocket", "vllm_api_key": "canary"}]
+    told, printed = preflight(tmp_path, {"distribution": "Fedora"}, gpunode_models=models, gpunode_only="coder")
+    assert "Probably meant: gpunode_profile." in told and "Say it as gpunode_api_key instead" in told
+    assert "gpunode_only names coder" in told and "This node runs Fedora" in told
+    assert "canary" not in printed
+
+
+def test_what_was_served_once_is_told_and_left_as_it_is(tmp_path: Path) -> None:
+    docker = """case "$*" in "ps --all"*) printf 'old-server\\trunning\\told\\t/opt/vllm-old\\n';; *) exit 1;; esac"""
+    _told, printed = preflight(tmp_path, commands={"docker": docker}, gpunode_listen_port=8001)
+    words = " ".join(printed.split())
+    assert "The Compose project old in /opt/vllm-old (container old-server, running)" in words
+    assert "toolserve.gpunode.teardown -e" in words

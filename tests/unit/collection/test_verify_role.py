@@ -92,6 +92,18 @@ def test_the_evidence_is_written_for_people_and_for_machines(tmp_path: Path) -> 
     assert secret not in "".join(written.values())
 
 
+def test_a_name_tells_the_files_of_two_verifications_apart(tmp_path: Path) -> None:
+    prom = tmp_path / "prom"
+    verified(tmp_path, verify_name="coder", verify_seed=7, verify_textfile_dir=str(prom))
+    names = {path.name for path in [*tmp_path.glob("localhost*"), *prom.iterdir()]}
+    suffixes = ("json", "junit.xml", "md")
+    assert names == {f"localhost.coder.{suffix}" for suffix in suffixes} | {"toolserve_verify_coder.prom"}
+    evidence = json.loads((tmp_path / "localhost.coder.json").read_text(encoding="utf-8"))
+    jsonschema.validate(evidence, json.loads(SCHEMA.read_text(encoding="utf-8")))
+    assert evidence["name"] == "coder" and 'name="coder"' in (prom / "toolserve_verify_coder.prom").read_text()
+    assert 'classname="localhost.coder"' in (tmp_path / "localhost.coder.junit.xml").read_text(encoding="utf-8")
+
+
 def test_the_folder_of_the_evidence_is_seen_from_where_the_play_is_started(tmp_path: Path) -> None:
     playbooks = tmp_path / "playbooks"
     playbooks.mkdir()

@@ -7,7 +7,11 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.toolserve.gpunode.plugins.filter.cuda_requirement import cuda_requirement
-from ansible_collections.toolserve.gpunode.plugins.module_utils.cuda_requirement import requirement, runs_on
+from ansible_collections.toolserve.gpunode.plugins.module_utils.cuda_requirement import (
+    minimum_driver_of_all,
+    requirement,
+    runs_on,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +84,10 @@ def test_the_filter_returns_plain_data() -> None:
         "cuda", "minimum_driver", "recommended_driver", "compute_capabilities", "assumed", "basis"
     }  # fmt: skip
     assert isinstance(found["compute_capabilities"], list)
+
+
+def test_several_images_need_the_newest_of_their_drivers() -> None:
+    assert minimum_driver_of_all([("0.32.0", ""), ("0.9.2", "")]) == requirement("0.32.0").minimum_driver
+    assert minimum_driver_of_all([("0.9.2", "vllm/vllm-openai:v0.9.2-cu130"), ("0.9.2", "")]) == "580.65.06"
+    assert minimum_driver_of_all([("latest", ""), ("0.9.2", "")]) == requirement("0.9.2").minimum_driver
+    assert minimum_driver_of_all([("latest", ""), ("0.1.0", "")]) == ""

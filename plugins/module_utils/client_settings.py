@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What each client needs: a release of the server, and for those whose file is JSON what is laid into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils import client_opencode
+from ansible_collections.toolserve.gpunode.plugins.module_utils.client_facts import ClientFacts
+from ansible_collections.toolserve.gpunode.plugins.module_utils.release_expectations import Release, parse_release
+
+Pair = tuple[dict[str, Any], dict[str, Any]]
+
+# The API that a client speaks, and the release of vLLM from which on there is one (read in vLLM's code).
+_APIS: Mapping[str, tuple[str, Release]] = {
+    "codex": ("Responses", (0, 10, 0)),
+    "claude_code": ("Anthropic Messages", (0, 11, 1)),
+}
+
+
+def problems(client: str, facts: ClientFacts) -> list[str]:
+    """Why this client cannot work with this server, in whole sentences."""
+    found = []
+    release = parse_release(facts.release)
+    name, since = _APIS.get(client, ("", (0, 0, 0)))
+    if release is not None and release < since:
+        found.append(
+            f"{client} needs the {name} API, which vLLM has from {'.'.join(map(str, since))} on, and the server runs "
+            f"{facts.release}. Take a newer one (vllm_release), or leave {client} out of clients_write."
+        )
+    if not facts.tool_calls:
+        found.append(
+            f"{client} needs tool_choice auto, which the profile does not promise. Leave {client} out of clients_write."
+        )
+    return found
+
+
+def _claude_code(facts: ClientFacts) -> Pair:
+    """A file for ``claude --settings``: the key comes from the environment by a helper, never from the file."""
+    environment = {
+        "ANTHROPIC_BASE_URL": facts.root,
+        "ANTHROPIC_MODEL": facts.model,
+        **{f"ANTHROPIC_DEFAULT_{size}_MODEL": facts.model for size in ("OPUS", "SONNET", "HAIKU")},
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(facts.limits.output),
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        # It changes with every request, and stands before everything that the prefix cache could keep.
+        "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
+    }
+    helper = f"printenv {facts.key_variable}" if facts.key_variable else "echo none"
+    return {"env": environment}, {"apiKeyHelper": helper}
+
+
+SETTINGS: Mapping[str, Callable[[ClientFacts], Pair]] = {
+    "claude_code": _claude_code,
+    "opencode": lambda facts: (client_opencode.settings(facts), client_opencode.defaults(facts)),
+}
+CLIENTS = sorted({*SETTINGS, *_APIS})

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The clients role as a playbook runs it, in front of a scripted endpoint."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomllib
+from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint, markup_left
+
+pytestmark = pytest.mark.plays
+
+REPOSITORY = Path(__file__).parents[3]
+KEY = "k-canary-of-the-endpoint"
+
+
+def played(folder: Path, endpoint: FakeEndpoint, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """The end of the play; the endpoint's key is in nothing that it printed or wrote."""
+    given = {
+        "clients_url": endpoint.url,
+        "clients_api_key": KEY,
+        "clients_agent_prompt": 300,
+        "clients_write": ["opencode"],
+        "clients_opencode_path": str(folder / "agent/opencode.json"),
+        **settings,
+    }
+    command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "playbooks/clients.yml", "--diff"]
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+    }
+    started_in: dict[str, Any] = {"cwd": REPOSITORY, "env": environment}
+    done = subprocess.run(
+        [*command, *options, "-e", json.dumps(given)], **started_in, capture_output=True, text=True, check=False
+    )
+    print(done.stdout, done.stderr)  # shown where a test fails
+    written = "".join(file.read_text() for file in folder.rglob("*") if file.is_file())
+    assert KEY not in done.stdout + done.stderr + written
+    return done
+
+
+def test_what_is_proven_is_written_once(tmp_path: Path) -> None:
+    file = tmp_path / "agent/opencode.json"
+    with FakeEndpoint(api_key=KEY).serving() as endpoint:
+        planned = played(tmp_path, endpoint, "--check")
+        assert planned.returncode == 0 and "changed=1" in planned.stdout and not file.exists()
+        assert '"limit"' in planned.stdout
+        assert played(tmp_path, endpoint).returncode == 0
+        content = file.read_bytes()
+        assert "changed=0" in played(tmp_path, endpoint).stdout
+    assert file.read_bytes() == content
+    document = json.loads(content)
+    assert document["provider"]["vllm"]["options"] == {"baseURL": endpoint.url, "apiKey": "{env:VLLM_API_KEY}"}
+    assert document["provider"]["vllm"]["models"]["pocket"]["limit"] == {"context": 1792, "output": 512}
+
+
+def test_nothing_is_written_where_tool_calls_fail(tmp_path: Path) -> None:
+    with FakeEndpoint(api_key=KEY, spoil=markup_left).serving() as endpoint:
+        assert played(tmp_path, endpoint).returncode == 2
+    assert not (tmp_path / "agent").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"clients_context": 4096}, "Set clients_context to 1792 or less"),
+        ({"clients_agent_prompt": 8000}, "Give the server at least"),
+        ({"clients_model": "rocket"}, "serves pocket and not rocket"),
+        ({"clients_write": ["opencod"]}, "opencod"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_asked_of_the_model(
+    tmp_path: Path, settings: dict[str, Any], said: str
+) -> None:
+    with FakeEndpoint(api_key=KEY).serving() as endpoint:
+        done = played(tmp_path, endpoint, **settings)
+    assert done.returncode == 2
+    assert said in " ".join(done.stdout.split())
+    assert not (tmp_path / "agent").exists()
+
+
+def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
+    with FakeEndpoint(api_key=KEY).serving() as endpoint:
+        pass
+    done = played(tmp_path, endpoint)
+    assert done.returncode == 2 and "No file for a client is written" in done.stdout
+    assert played(tmp_path, endpoint, "--check").returncode == 0
+
+
+def test_files_that_leave_the_users_own_alone(tmp_path: Path) -> None:
+    claude, codex = tmp_path / "claude/vllm.settings.json", tmp_path / "codex/vllm.config.toml"
+    settings = {
+        "clients_write": ["claude_code", "codex"],
+        "clients_claude_code_path": str(claude),
+        "clients_codex_path": str(codex),
+    }
+    with FakeEndpoint(api_key=KEY).serving() as endpoint:
+        assert played(tmp_path, endpoint, **settings).returncode == 0
+        before = claude.read_bytes(), codex.read_bytes()
+        assert "changed=0" in played(tmp_path, endpoint, **settings).stdout
+    assert (claude.read_bytes(), codex.read_bytes()) == before
+    written = json.loads(claude.read_text())
+    assert written["apiKeyHelper"] == "printenv VLLM_API_KEY"
+    assert written["env"]["ANTHROPIC_BASE_URL"] == endpoint.url.removesuffix("/v1")
+    assert set(written["env"]) >= {"ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL", "CLAUDE_CODE_MAX_OUTPUT_TOKENS"}
+    profile = tomllib.loads(codex.read_text())
+    assert profile["model_providers"]["vllm"] == {
+        "name": "vLLM",
+        "base_url": endpoint.url,
+        "wire_api": "responses",
+        "env_key": "VLLM_API_KEY",
+    }
+    assert (profile["model"], profile["model_context_window"]) == ("pocket", 1792)
+    assert profile["model_auto_compact_token_limit"] == 1280
+
+
+@pytest.mark.parametrize(
+    ("client", "release", "api"), [("codex", "0.9.2", "Responses"), ("claude_code", "0.11.0", "Messages")]
+)
+def test_a_release_without_the_api_of_a_client(tmp_path: Path, client: str, release: str, api: str) -> None:
+    with FakeEndpoint(api_key=KEY, version=release).serving() as endpoint:
+        done = played(tmp_path, endpoint, clients_write=[client])
+    assert done.returncode == 2 and f"{api} API" in " ".join(done.stdout.split())
+
+
+def test_nobody_has_asked_for_a_file(tmp_path: Path) -> None:
+    with FakeEndpoint(api_key=KEY).serving() as endpoint:
+        done = played(tmp_path, endpoint, clients_write=[])
+    assert done.returncode == 0 and "changed=0" in done.stdout
