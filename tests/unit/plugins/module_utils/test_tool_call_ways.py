@@ -146,6 +146,13 @@ FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, str]] = {
         "ChoiceIgnored",
         "parallel_tool_calls is false, and 2 calls arrive",
     ),
+    "a template that never ends": (
+        "T9-nested",
+        {"spoil": refused_when(lambda _request: True, "maximum recursion depth exceeded while calling a Python object")},
+        {},
+        "RequestFailed",
+        "goes round in circles",
+    ),
     "named: text": ("T5-named", {"spoil": text_when(forced)}, {}, "ChoiceIgnored", "does not enforce it"),
     "named: another tool": ("T5-named", {"spoil": another_tool}, {}, "ChoiceIgnored", "another tool was called"),
     "named: schema not enforced": ("T5-enforced", {"spoil": outside_the_schema}, {}, "SchemaMismatch", "kelvin"),
