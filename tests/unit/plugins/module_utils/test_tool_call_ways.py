@@ -148,7 +148,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], dict[str, Any], str, str]] = {
     ),
     "a template that never ends": (
         "T9-nested",
-        {"spoil": refused_when(lambda _request: True, "maximum recursion depth exceeded while calling a Python object")},
+        {"spoil": refused_when(lambda _request: True, "maximum recursion depth exceeded while calling an object")},
         {},
         "RequestFailed",
         "goes round in circles",
