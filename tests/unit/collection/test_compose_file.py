@@ -93,6 +93,22 @@ def test_a_model_that_needs_no_file_of_ours_mounts_none(tmp_path: Path) -> None:
     assert "--tool-server demo" in " ".join(server["command"]) and "--chat-template" not in server["command"]
 
 
+def test_what_the_owner_writes_stays_what_it_is(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yml"
+    values = {
+        "gpunode_profile": "pocket",
+        "gpunode_profile_overrides": {"summary": "one line\nname: another"},
+        "vllm_model_path": "/srv/my models #1/$5",
+        "vllm_image": "registry.example/vllm:1 #2",
+    }
+    settings.write_text(json.dumps(values))
+    compose = yaml.safe_load(rendered(tmp_path, settings))
+    server = compose["services"]["server"]
+    assert compose["name"] == "vllm"
+    assert server["image"] == "registry.example/vllm:1 #2"
+    assert "/srv/my models #1/$$5:/models/pocket:ro" in server["volumes"]  # Compose reads $$ as $
+
+
 def _context(folder: Path, **settings: object) -> str:
     """--max-model-len of Llama 3.1 8B on a card of 20 GB, where it does not get all that the profile asks for."""
     gpu = {
