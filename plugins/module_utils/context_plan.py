@@ -22,7 +22,7 @@ LEAST = 256
 # Of a context that was shortened, an answer may take so much, so that a prompt has room besides.
 _ANSWER = 1 / 4
 # How much of a GPU's memory two computations may differ by without changing a context that is being served.
-_SAME, _SAME_IF_ESTIMATED = 0.02, 0.10
+_SAME, _SAME_IF_ESTIMATED = 0.005, 0.10
 _CPU_SPACE = "VLLM_CPU_KVCACHE_SPACE"
 
 

@@ -38,7 +38,7 @@ def test_nothing_goes_but_what_was_asked_for(host):
     assert host.check_output("docker ps --all --quiet") == ""
     assert {f"vllm_{cache}" for cache in CACHES} & volumes(host) == {"vllm_huggingface"}
     assert FOREIGN_VOLUME in volumes(host)
-    assert images(host) == before - {served}
+    assert images(host) == before - {served, "toolserve.gpunode/vllm:before-upgrade"}
     assert host.check_output("find /opt/vllm -type f") == OWNERS_FILE
     assert not host.file("/etc/systemd/system/gpunode-verify.timer").exists
 

@@ -124,6 +124,23 @@ def test_files_that_leave_the_users_own_alone(tmp_path: Path) -> None:
     assert profile["model_auto_compact_token_limit"] == 1280
 
 
+def test_the_models_of_one_host_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with FakeEndpoint(api_key=KEY).serving() as endpoint:
+        for name in ("", "coder"):
+            settings = {"clients_write": ["claude_code", "codex", "opencode"], "clients_name": name}
+            paths = {
+                "clients_claude_code_path": f"{home}/{{{{ clients_provider }}}}.settings.json",
+                "clients_codex_path": f"{home}/{{{{ clients_provider }}}}.config.toml",
+            }
+            assert played(tmp_path, endpoint, **settings, **paths).returncode == 0
+    names = {"vllm.settings.json", "vllm.config.toml", "vllm-coder.settings.json", "vllm-coder.config.toml"}
+    assert {file.name for file in home.iterdir()} == names
+    document = json.loads((tmp_path / "agent/opencode.json").read_text())
+    assert set(document["provider"]) == {"vllm", "vllm-coder"}
+    assert set(tomllib.loads((home / "vllm-coder.config.toml").read_text())["model_providers"]) == {"vllm-coder"}
+
+
 @pytest.mark.parametrize(
     ("client", "release", "api"), [("codex", "0.9.2", "Responses"), ("claude_code", "0.11.0", "Messages")]
 )

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[3]
 SEEN = [
     "vllm_project_dir",
@@ -20,6 +22,7 @@ SEEN = [
     "vllm_environment",
     "vllm_listen_port",
     "verify_base_url",
+    "clients_name",
     "api",
 ]
 
@@ -96,14 +99,24 @@ def test_each_model_has_its_own_settings_in_every_round(tmp_path: Path) -> None:
         {"vllm_project_name": "third"},
     ]
     result, _printed = seen(tmp_path, inventory, models)
-    chat = ["/opt/vllm-chat", "0.32.0", "mine:1", {"FROM": "chat"}, 9000, "http://127.0.0.1:9000/v1", "canary-of-chat"]
+    chat = ["/opt/vllm-chat", "0.32.0", "mine:1", {"FROM": "chat"}, 9000]
+    chat += ["http://127.0.0.1:9000/v1", "chat", "canary-of-chat"]
     coder = ["/opt/vllm-coder", "0.19.1", "vllm/vllm-openai:v0.19.1", {"FROM": "inventory"}, 8001]
-    coder += ["http://127.0.0.1:8001/v1", "canary-of-all"]
+    coder += ["http://127.0.0.1:8001/v1", "coder", "canary-of-all"]
     third = ["/opt/vllm-third", "0.32.0", "vllm/vllm-openai:v0.32.0", {"FROM": "inventory"}, 9000]
-    third += ["http://127.0.0.1:9000/v1", "canary-of-all"]
+    third += ["http://127.0.0.1:9000/v1", "third", "canary-of-all"]
     expected = [dict(zip(SEEN, values, strict=True)) for values in (chat, coder, third)]
     assert result["seen"] == expected + expected
     assert result["driver"] == "580.65.06"  # what 0.32.0 needs; 0.19.1 is content with 570
+
+
+@pytest.mark.parametrize(("others", "names"), [([], [""]), (["coder"], ["", "coder"])])
+def test_a_second_model_does_not_rename_the_first_one_to_its_clients(
+    tmp_path: Path, others: list[str], names: list[str]
+) -> None:
+    models = [{"vllm_project_name": name} for name in ["vllm", *others]]
+    result, _printed = seen(tmp_path, {}, models)
+    assert [one["clients_name"] for one in result["seen"]] == names * 2
 
 
 def test_the_role_itself_shows_no_secret(tmp_path: Path) -> None:

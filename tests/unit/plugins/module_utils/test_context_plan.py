@@ -176,8 +176,16 @@ class TestNumber:
 class TestItStaysWhatItIs:
     def test_a_difference_within_what_is_known_changes_nothing(self) -> None:
         fits = served(planned(gpu(), of=LLAMA))
-        for rendered in (fits - 1600, fits + 1600):
+        for rendered in (fits - 640, fits + 640):
             assert served(planned(gpu(), of=LLAMA, rendered=rendered)) == rendered
+
+    @pytest.mark.parametrize(("before", "now"), [(0.92, 0.90), (0.90, 0.92), (0.91, 0.90), (0.90, 0.91)])
+    def test_an_option_is_obeyed_at_once(self, before: float, now: float) -> None:
+        for card in (gpu(), gpu(23034)):
+            rendered = served(planned(card, of=LLAMA, settings={"gpu-memory-utilization": before}))
+            fits = served(planned(card, of=LLAMA, settings={"gpu-memory-utilization": now}))
+            again = planned(card, of=LLAMA, settings={"gpu-memory-utilization": now}, rendered=rendered)
+            assert served(again) == fits != rendered
 
     def test_a_driver_that_cannot_be_asked_changes_nothing(self) -> None:
         fits = served(planned(gpu(), of=LLAMA))
