@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the toolserve.gpunode authors
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What upgrade.yml ends with. The steps before and after the switch are stand-ins; the switch and the way back are the role's."""
+"""What upgrade.yml ends with: the switch and the way back are the role's, what is around them are stand-ins."""
 
 from __future__ import annotations
 
@@ -137,5 +137,5 @@ def test_what_an_upgrade_that_was_cut_off_has_left_is_taken_back(tmp_path: Path)
 
 
 def test_a_failure_before_the_switch_keeps_its_cause(tmp_path: Path) -> None:
-    status, said = upgraded(tmp_path, {}, {"project_fails": True})
+    status, said = upgraded(tmp_path, {"project_fails": True})
     assert status == 2 and "The upgrade was taken back" in said and "no project" in said

@@ -23,14 +23,14 @@ KEPT = "toolserve.gpunode/vllm:before-upgrade"
 
 def play(folder: Path, tasks: list[dict[str, Any]], **settings: Any) -> str:
     """What was printed."""
+    said = {"vllm_project_dir": str(folder), "__vllm_container": "vllm-server", **settings}
+    (folder / "settings.yml").write_text(json.dumps(said))
+    files = [str(REPOSITORY / "roles/vllm" / name) for name in ("defaults/main.yml", "vars/main/operation.yml")]
     one = {
         "hosts": "localhost",
         "connection": "local",
         "gather_facts": False,
-        "vars_files": [
-            str(REPOSITORY / "roles/vllm" / name) for name in ("defaults/main.yml", "vars/main/operation.yml")
-        ],
-        "vars": {"vllm_project_dir": str(folder), "__vllm_container": "vllm-server", **settings},
+        "vars_files": [*files, "settings.yml"],
         "tasks": tasks,
     }
     (folder / "play.yml").write_text(json.dumps([one]))
