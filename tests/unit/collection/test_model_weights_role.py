@@ -192,3 +192,21 @@ def test_it_stays_unless_that_is_asked_for_and_where_the_name_is_none(tmp_path: 
     profile = {"model": {"id": ".."}}
     stays, told = removal(tmp_path, docker=":", model_weights_profile=profile)
     assert stays and "stays, because" in told
+
+
+@pytest.mark.parametrize("profile", ["pocket", "no-such-profile"])
+def test_a_teardown_goes_to_its_end_without_a_profile(tmp_path: Path, profile: str) -> None:
+    settings = {
+        "gpunode_profile": profile,
+        "gpunode_model": {"name": ""},
+        "vllm_project_dir": str(tmp_path / "vllm"),
+        "vllm_project_name": "test-without-a-profile",
+        "vllm_remove_weights": True,
+    }
+    tasks = [
+        {"ansible.builtin.include_vars": str(REPOSITORY / "playbooks/vars/gpunode.yml")},
+        {"ansible.builtin.include_tasks": str(REPOSITORY / "playbooks/tasks/remove.yml")},
+    ]
+    _needs, told = run(tmp_path, tasks, "--check", "-e", json.dumps(settings), docker="exit 1", systemctl="exit 1")
+    assert ("the profile that names the model cannot be read" in told) == (profile == "no-such-profile")
+    assert ("See which containers have which folders" in told) == (profile == "pocket")
