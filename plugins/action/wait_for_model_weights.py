@@ -56,11 +56,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             }
             if look["complete"]:
                 return outcome
-            if reason := download.reason_to_stop:
-                return outcome | {"failed": True, "msg": reason}
+            # First: what a dry run does not begin has no result.
             if self._task.check_mode:
                 told = f"Check mode looks once and does not wait: {download.describe()}."
                 return outcome | {"skipped": True, "msg": told}
+            if reason := download.reason_to_stop:
+                return outcome | {"failed": True, "msg": reason}
             # While checksums are computed nothing arrives.
             if download.present > arrived or download.phase == "checking":
                 arrived, arrived_at = download.present, now

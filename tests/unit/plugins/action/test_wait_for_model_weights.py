@@ -86,6 +86,13 @@ def test_check_mode_does_not_wait(lines: list[str]) -> None:
     assert result["skipped"] and "10 % of 10.0 GB" in result["msg"]
 
 
+def test_check_mode_passes_where_no_download_was_begun(lines: list[str]) -> None:
+    nothing = look(0, phase="", running=False)
+    result = wait(nothing, check_mode=True)
+    assert result["skipped"] and not result.get("failed")
+    assert wait(nothing)["failed"]
+
+
 def test_bad_options_and_a_module_that_did_not_run(lines: list[str]) -> None:
     with pytest.raises(AnsibleActionFail, match="more than 0 seconds"):
         wait(look(GB), interval=0)
