@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from statistics import median
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.throughput_run import Outcome, tokens_of
@@ -115,7 +116,8 @@ def _stream(outcome: Outcome) -> Check:
     name = "stream"
     if not outcome.runs:
         return Check(name, SKIP, NOT_MEASURED)
-    tokens = max(run.tokens_per_arrival for run in outcome.runs)
+    # As the speed is: of three runs one may have come late because this machine was busy.
+    tokens = median(run.tokens_per_arrival for run in outcome.runs)
     observed = f"{tokens:.1f} tokens with each arrival"
     if outcome.measured and tokens <= BURST_TOKENS:
         return Check(name, PASS, observed)

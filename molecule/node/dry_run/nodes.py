@@ -43,6 +43,7 @@ def play(node: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "MOLECULE_PROJECT_DIRECTORY": str(REPOSITORY),
         **os.environ,
         "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+        "ANSIBLE_DISPLAY_FAILED_STDERR": "0",  # molecule sets it
         "ANSIBLE_FORCE_COLOR": "0",
         "ANSIBLE_NOCOLOR": "1",
     }

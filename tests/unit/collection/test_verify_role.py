@@ -243,6 +243,7 @@ def test_causes_that_only_the_container_gives_away_are_told_first(
     assert symptoms[-1] == "the server listens on 0.0.0.0, and no API key is asked for"
     printed = capsys.readouterr().out
     assert "All sources together say:" in printed and symptoms[0] in printed
+    assert r"\\n" not in printed  # a line break that was taken for two characters
     assert symptoms[-1] in (tmp_path / "localhost.md").read_text(encoding="utf-8")
 
 

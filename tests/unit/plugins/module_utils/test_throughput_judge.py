@@ -68,6 +68,12 @@ def test_the_median_counts() -> None:
     assert judged(3, 20, 21).verdict == "pass" and judged(3, 4, 21).verdict == "fail"
 
 
+def test_one_burst_of_three_is_this_machine_and_more_are_a_proxy() -> None:
+    assert judged(20.0, 20.0, 1e6).verdict == "pass"
+    made = judged(20.0, 1e6, 1e6)
+    assert made.verdict == "inconclusive" and "in bursts" in made.causes[0].symptom
+
+
 def test_limits_can_be_set() -> None:
     assert judged(20, limits=Limits(fail_below=0.7, warn_below=0.8)).verdict == "fail"
     assert judged(20, limits=Limits(minimum_tokens_per_second=25)).verdict == "fail"
