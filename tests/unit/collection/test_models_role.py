@@ -24,6 +24,7 @@ SEEN = [
     "verify_base_url",
     "clients_name",
     "api",
+    "proven",
 ]
 
 
@@ -39,8 +40,11 @@ def seen(folder: Path, inventory: dict[str, Any], models: list[dict[str, Any]], 
                 "names": SEEN,
                 "values": "{{ query('ansible.builtin.vars', *names, default='unset') }}",
                 "api": "{{ vllm_api_key }}",
+                "proven": "{{ verify_profile.served_name }}",
             },
         },
+        # As the role vllm does, which the next model must not be taken for.
+        {"ansible.builtin.set_fact": {"gpunode_served_profile": {"served_name": "another one"}}},
     ]
     (folder / "watch.yml").write_text(json.dumps(watching))
     loop = {
@@ -105,7 +109,8 @@ def test_each_model_has_its_own_settings_in_every_round(tmp_path: Path) -> None:
     coder += ["http://127.0.0.1:8001/v1", "coder", "canary-of-all"]
     third = ["/opt/vllm-third", "0.32.0", "vllm/vllm-openai:v0.32.0", {"FROM": "inventory"}, 9000]
     third += ["http://127.0.0.1:9000/v1", "third", "canary-of-all"]
-    expected = [dict(zip(SEEN, values, strict=True)) for values in (chat, coder, third)]
+    proven = ["qwen2.5-14b-instruct-awq"]
+    expected = [dict(zip(SEEN, values + proven, strict=True)) for values in (chat, coder, third)]
     assert result["seen"] == expected + expected
     assert result["driver"] == "580.65.06"  # what 0.32.0 needs; 0.19.1 is content with 570
 
