@@ -13,10 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.profiles import reading
 
+pytestmark = pytest.mark.plays
 INVENTORY = reading.ROOT / "inventory.example/reference-node/group_vars/gpunodes.yml"
 GOLDEN = Path(__file__).parent / "golden/reference-node.compose"
 ROLE = reading.ROOT / "roles/vllm"

@@ -63,6 +63,9 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str, bool, list[str]]] = 
 }
 
 
+pytestmark = pytest.mark.plays
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")

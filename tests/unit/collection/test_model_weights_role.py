@@ -18,6 +18,7 @@ import pytest
 
 from tests.bench.model_hub import COMMIT, GRANTED, Hub
 
+pytestmark = pytest.mark.plays
 REPOSITORY = Path(__file__).parents[3]
 OPEN = "toolserve--open"
 

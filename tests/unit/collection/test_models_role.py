@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.plays
 REPOSITORY = Path(__file__).parents[3]
 SEEN = [
     "vllm_project_dir",
