@@ -12,8 +12,10 @@ export ANSIBLE_HOME ?= $(CURDIR)/.ansible
 BENCH := $(VENV)/bin/python -m tests.bench
 CONTRACT := $(VENV)/bin/python -m tests.contract
 SCENARIOS := $(patsubst molecule/%/molecule.yml,molecule-%,$(wildcard molecule/*/molecule.yml))
+# Scenarios beside make test: each takes a quarter of an hour or more, and a job of its own in CI's workflow.
+LONG := molecule-node molecule-operation molecule-airgapped
 # The longest first: the short ones fill the gaps that they leave.
-LAYERS := molecule-node molecule-default $(filter-out molecule-node molecule-default,$(SCENARIOS)) \
+LAYERS := molecule-default $(filter-out molecule-default $(LONG),$(SCENARIOS)) \
   e2e unit-plays unit-newest-core contract-sample families sanity fuzz pocket-model-sample
 
 .DEFAULT_GOAL := help
