@@ -11,7 +11,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint
+
+# The environment of the newest ansible-core has no client.
+pytest.importorskip("openai")
 
 PROGRAM = Path(__file__).parents[3] / "docs/clients/tool_loop.py"
 
