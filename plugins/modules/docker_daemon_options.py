@@ -142,6 +142,7 @@ import shlex
 import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.toolserve.gpunode.plugins.module_utils import document_file
 from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import (
     DocumentError,
     parse,
@@ -173,7 +174,7 @@ class DaemonOptions:
         if changed:
             result["validated"] = self.validate(new, content)
             if not self.module.check_mode:
-                result |= self.write(new, exists=content is not None)
+                result |= document_file.replace(self.module, self.target, new, exists=content is not None)
         if self.module._diff:
             result["diff"] = {
                 "before": old,
@@ -238,20 +239,6 @@ class DaemonOptions:
             # Quoted by the caller already; a replacement and not "%", because other flags may hold a percent sign.
             status, output, errors = self.module.run_command(command.replace("%s", shlex.quote(file.name)))
         return status, errors or output
-
-    def write(self, text: str, exists: bool) -> dict:
-        descriptor, temporary = tempfile.mkstemp(dir=self.module.tmpdir)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        result = {}
-        if exists:
-            result["backup_file"] = self.module.backup_local(self.target)
-        else:
-            os.makedirs(os.path.dirname(self.target), mode=0o755, exist_ok=True)
-        self.module.atomic_move(temporary, self.target)
-        if not exists:
-            os.chmod(self.target, 0o644)
-        return result
 
 
 def main() -> None:

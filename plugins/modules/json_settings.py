@@ -86,10 +86,9 @@ backup_file:
 """
 
 import os
-import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.toolserve.gpunode.plugins.module_utils import jsonc_document
+from ansible_collections.toolserve.gpunode.plugins.module_utils import document_file, jsonc_document
 from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import DocumentError, same
 
 
@@ -119,7 +118,7 @@ class JsonSettings:
             "changed_keys": [key for key in {**before, **after} if not same(before.get(key), after.get(key))],
         }
         if result["changed"] and not self.module.check_mode:
-            result |= self.write(new, exists=content is not None)
+            result |= document_file.replace(self.module, self.target, new, exists=content is not None)
         if self.module._diff:
             result["diff"] = {
                 "before": old,
@@ -137,20 +136,6 @@ class JsonSettings:
             return None
         except OSError as error:
             self.module.fail_json(msg=f"{self.path} cannot be read: {error.strerror}. Nothing was changed.")
-
-    def write(self, text: str, exists: bool) -> dict:
-        descriptor, temporary = tempfile.mkstemp(dir=self.module.tmpdir)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode("utf-8"))
-        result = {}
-        if exists:
-            result["backup_file"] = self.module.backup_local(self.target)
-        else:
-            os.makedirs(os.path.dirname(self.target), mode=0o755, exist_ok=True)
-        self.module.atomic_move(temporary, self.target)
-        if not exists:
-            os.chmod(self.target, 0o644)
-        return result
 
 
 def main() -> None:
