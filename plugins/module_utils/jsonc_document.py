@@ -15,14 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import (
-    DocumentError,
-    parse,
-    same,
-)
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import (
-    secrets as secrets_of_docker,
-)
+from ansible_collections.toolserve.gpunode.plugins.module_utils import json_document
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import DocumentError, parse, same
 
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _COMMENT = re.compile(rf"{_STRING}|(//[^\n]*|/\*.*?\*/)", re.DOTALL)
@@ -77,7 +71,7 @@ def merged(text: str, settings: Mapping[str, Any], defaults: Mapping[str, Any]) 
 
 def secrets(value: Any) -> set[str]:
     """What must not be shown. References such as {env:NAME} are none."""
-    found = {one for one in secrets_of_docker(value) | _api_keys(value) if not _REFERENCE.fullmatch(one)}
+    found = {one for one in json_document.secrets(value) | _api_keys(value) if not _REFERENCE.fullmatch(one)}
     return {one for one in found if len(one) > 3}  # what is shorter would mask half of every output
 
 

@@ -89,7 +89,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.toolserve.gpunode.plugins.module_utils import document_file, jsonc_document
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import DocumentError, same
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import DocumentError, same
 
 
 class JsonSettings:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils import jsonc_document as document
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import DocumentError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import DocumentError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
