@@ -21,11 +21,7 @@ def client_facts(
         return {"problems": error.problems}
     except facts.ClientFactsError as error:
         return {"problems": [str(error)]}
-    files = {
-        client: dict(zip(("settings", "defaults"), SETTINGS[client](found), strict=True))
-        for client in clients
-        if client in SETTINGS
-    }
+    files = {name: dict(zip(("settings", "defaults"), made(found), strict=True)) for name, made in SETTINGS.items()}
     reasons = [reason for client in clients for reason in problems(client, found)]
     return {**found.as_dict(), "files": files, "problems": reasons}
 
