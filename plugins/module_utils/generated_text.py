@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 
-_SEAL = re.compile(r"^.*toolserve\.gpunode.*sha256:([0-9a-f]{64})")
+_FIRST_LINE = "Written by toolserve.gpunode; what you change here is never overwritten. sha256:"
+_SEAL = re.compile(rf".*{re.escape(_FIRST_LINE)}([0-9a-f]{{64}})")
 NOBODY, OURS, THEIRS, THERE = "nobody's", "ours", "theirs", "there"
 
 
@@ -19,7 +20,7 @@ def sealed(content: str, comment: str) -> str:
     :param comment: what begins a comment in this kind of file.
     """
     body = content if content.endswith("\n") else f"{content}\n"
-    return f"{comment} Written by toolserve.gpunode; what you change here is never overwritten. sha256:{_digest(body)}\n{body}"
+    return f"{comment} {_FIRST_LINE}{_digest(body)}\n{body}"
 
 
 def state(text: str | None, content: str) -> str:

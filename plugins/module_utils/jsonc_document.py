@@ -109,12 +109,13 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any], path: str, me
 
 
 def _list_laid_over(below: list[Any], above: list[Any], path: str, member: str) -> list[Any]:
-    def name(item: Any) -> Any:
-        return item.get(member) if isinstance(item, Mapping) else item
+    def is_same(old: Any, new: Any) -> bool:
+        named = all(isinstance(one, Mapping) and member in one for one in (old, new))
+        return same(old[member], new[member]) if named else same(old, new)
 
     result = list(below)
     for item in above:
-        place = next((number for number, old in enumerate(below) if same(name(old), name(item))), None)
+        place = next((number for number, old in enumerate(below) if is_same(old, item)), None)
         if place is None:
             result.append(item)
         elif isinstance(item, Mapping):

@@ -64,8 +64,8 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path:
-  description: The file, with the home folder of the user in place of a tilde.
+file:
+  description: The path, with the home folder of the user in place of a tilde.
   type: str
   returned: success
   sample: /home/user/.continue/agents/vllm.yaml
@@ -97,7 +97,7 @@ class GeneratedFile:
                 f"run this again, or paste what has to be in it:\n\n{content}"
             )
         new = generated_text.sealed(content, self.module.params["comment"])
-        result = {"path": self.path, "changed": state != generated_text.THERE and old != new}
+        result = {"file": self.path, "changed": state != generated_text.THERE and old != new}
         if result["changed"] and not self.module.check_mode:
             result |= document_file.replace(self.module, self.target, new, exists=old is not None)
         if self.module._diff and result["changed"]:
