@@ -117,6 +117,8 @@ def test_a_model_that_is_asked_for_no_more_is_told_and_removed_on_command_only(h
     assert removed.returncode == 0, removed.stdout
     assert host.run("docker inspect coder-server").rc != 0
     assert not host.file("/opt/vllm-coder/compose.yaml").exists
+    textfiles = host.check_output(f"ls {TEXTFILES}").split()
+    assert textfiles == ["toolserve_verify_chat.prom"]
     assert inspected(host, "chat")["State"]["Pid"] == chat["State"]["Pid"]
     assert asked(host, "chat")["choices"][0]["finish_reason"] == "tool_calls"
 
