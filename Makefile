@@ -45,7 +45,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/cluster tests/contract tests/e2e tests/families tests/profiles benchmarks
+	mypy plugins/module_utils tests/bench tests/clients tests/cluster tests/contract tests/e2e tests/families tests/profiles benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -96,6 +96,9 @@ e2e-broken: prepare ## Servers that are started wrong or die: verify.yml refuses
 
 e2e-opencode: prepare ## The real OpenCode does four tasks, ten times each, by the file that our role wrote (E2E_TIMES=10)
 	pytest tests/e2e -m opencode
+
+client-schemas: $(READY) ## Continue, Cline, Aider, OGX and llama-stack read the files of our role by their own code (about 5 minutes)
+	pytest tests/clients
 
 molecule: $(SCENARIOS) ## The play on systemd nodes: check, converge, idempotence, verify (or one of them: make molecule-node)
 

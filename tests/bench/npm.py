@@ -34,6 +34,24 @@ def opencode() -> Path:
     return program
 
 
+def cline() -> Path:
+    """The program of Cline's command line, installed likewise."""
+    found = sorted(_installed("cline").glob("@cline/cli-linux-*/bin/cline"))
+    if not found:
+        raise BenchError(f"Cline has no program for this machine ({platform.machine()}).")
+    return found[0]
+
+
+def continue_() -> list[str]:
+    """The command of Continue's command line, installed likewise."""
+    return ["node", str(_installed("continue") / "@continuedev/cli/dist/cn.js")]
+
+
+def continue_validator() -> list[str]:
+    """The command with which Continue validates a file."""
+    return ["node", str(_installed("continue") / "@continuedev/config-yaml/dist/cli.js")]
+
+
 def codex() -> Path:
     """The program of Codex, installed likewise."""
     found = sorted(_installed("codex").glob("@openai/codex-linux-*/vendor/*/bin/codex"))
