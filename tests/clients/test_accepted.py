@@ -106,7 +106,12 @@ def test_the_servers_start_and_ask_with_the_limit(written: Written, client: str,
         assert models == ["vllm/pocket"]
         request = {"model": "vllm/pocket", "messages": [{"role": "user", "content": "Say hello"}]}
         answer = asked(f"{url}/v1/chat/completions", request)
+        # Its agent, which the MCP servers belong to.
+        tool = {"type": "function", "name": "read", "parameters": {"type": "object", "properties": {}}}
+        agent = {"model": "vllm/pocket", "input": "Read the file notes.txt.", "tools": [tool]}
+        (call,) = [item for item in asked(f"{url}/v1/responses", agent)["output"] if item["type"] == "function_call"]
     assert answer["choices"][0]["message"]["content"]
+    assert (call["name"], json.loads(call["arguments"])) == ("read", {"filePath": "notes.txt"})
     assert (written.asked()["model"], written.asked()["max_tokens"]) == ("pocket", OUTPUT)
     assert written.says_the_key() == []
     assert list((written.home / file).parent.glob("vllm/*.db")) and not (written.home.parent / "~").exists()
