@@ -27,7 +27,8 @@ from tests.pocket_model import shapes
 
 from . import clients_play
 from .conftest import SEED
-from .opencode import TOOLS, OpenCode, Session
+from .opencode import TOOLS, OpenCode
+from .session import Session
 
 pytestmark = pytest.mark.opencode
 
