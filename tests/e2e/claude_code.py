@@ -32,9 +32,9 @@ class ClaudeCode:
 
     def ask(self, text: str, *options: str) -> Session:
         """One message, until the agent has ended its turn; what it may do in its project it does unasked."""
-        allowed = ["--permission-mode", "acceptEdits", "--allowedTools", "Bash"]
-        command = ["--settings", str(self.settings), *allowed, *options, "--print", "--output-format", "json", "--", text]
-        done = self._run(*command)
+        unasked = ("--permission-mode", "acceptEdits", "--allowedTools", "Bash")
+        printing = ("--print", "--output-format", "json")
+        done = self._run("--settings", str(self.settings), *unasked, *options, *printing, "--", text)
         if not done.stdout.startswith("{"):
             return Session((), (), done.stdout + done.stderr)
         result = json.loads(done.stdout)

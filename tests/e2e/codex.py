@@ -33,8 +33,8 @@ class Codex:
 
     def ask(self, text: str) -> Session:
         """One message, until the agent has ended its turn; nobody is asked for a permission, nothing is caged."""
-        options = ["--profile", PROFILE, "--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
-        done = self.run("exec", *options, "--", text)
+        unasked = ("--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox")
+        done = self.run("exec", "--profile", PROFILE, "--json", *unasked, "--", text)
         events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         failures = [event["error"]["message"] for event in events if event["type"] == "turn.failed"]
         if done.returncode != 0 and not failures:
