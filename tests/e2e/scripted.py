@@ -57,8 +57,12 @@ class Drawn:
     def name(self) -> str:
         return f"{self.word()}.txt"
 
+    def coded_name(self) -> str:
+        """For a tool whose result is no more than the name."""
+        return f"{self.code()}.txt"
+
     def code(self) -> str:
-        """One that the model repeats where it finds it in a result."""
+        """One that the model repeats where it finds it in a result; without one it makes the call once more."""
         return f"{self.generator.randrange(10**5):05}-{self.word()}"
 
     def said(self, code: str) -> str:

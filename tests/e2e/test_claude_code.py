@@ -81,18 +81,18 @@ def test_runs_a_command_and_tells_what_it_says(worker: ClaudeCode, drawn: Drawn)
 
 def test_reads_a_file_and_edits_it(worker: ClaudeCode, drawn: Drawn) -> None:
     """Two messages of one session: it edits only what it has read."""
-    file, code, old, new = worker.project / drawn.name(), drawn.code(), drawn.word(), drawn.word()
+    file, code, old, new = worker.project / drawn.coded_name(), drawn.code(), drawn.word(), drawn.word()
     file.write_text(f"{code}\n{old}\n")
     session = worker.ask(request("Read", file_path=str(file)))
     assert made(session) == [("Read", {"file_path": str(file)})]
-    assert session.texts == (drawn.said(code),)
+    assert code in session.texts[0]
     edit = {"file_path": str(file), "old_string": old, "new_string": new}
     assert made(worker.ask(request("Edit", **edit), "--continue"))[0][0] == "Edit"
     assert file.read_text() == f"{code}\n{new}\n"
 
 
 def test_writes_a_file(worker: ClaudeCode, drawn: Drawn) -> None:
-    file, word = worker.project / drawn.name(), drawn.word()
+    file, word = worker.project / drawn.coded_name(), drawn.word()
     call = {"file_path": str(file), "content": word}
     assert made(worker.ask(request("Write", **call))) == [("Write", call)]
     assert file.read_text() == word
@@ -102,7 +102,7 @@ def test_writes_a_file(worker: ClaudeCode, drawn: Drawn) -> None:
     ("change", "observed"),
     [
         pytest.param({"ANTHROPIC_MODEL": "rocket"}, "rocket", id="wrong_name"),
-        pytest.param({"ANTHROPIC_BASE_URL": "{}/v1"}, "404", id="with_v1"),
+        pytest.param({"ANTHROPIC_BASE_URL": "{}/v1"}, "issue with the selected model", id="with_v1"),
     ],
 )
 def test_wrong_settings(
@@ -118,7 +118,7 @@ def test_wrong_settings(
 def test_without_a_key(agent: ClaudeCode, settings: Settings) -> None:
     session = with_settings(agent, settings, "").ask("Say hello.")
     print(session)
-    assert "401" in session.error
+    assert "apiKeyHelper script is failing" in session.error
 
 
 def test_a_server_with_the_wrong_parser(agent: ClaudeCode, serve: Serve, settings: Settings, drawn: Drawn) -> None:

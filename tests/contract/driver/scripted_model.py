@@ -22,11 +22,6 @@ def _read(*names: str) -> list[Call]:
     return [("read", {"filePath": name}) for name in names]
 
 
-def _named(start: re.Match[str]) -> _Answer:
-    values, _end = json.JSONDecoder().raw_decode(start.string[start.end() :])
-    return "", [(start[1], values)]
-
-
 _QUESTIONS: tuple[tuple[str, Callable[[re.Match[str]], _Answer]], ...] = (
     (r"Read the files (\S+) and (\S+?)[.,](?=\s|<|\[|$)", lambda seen: ("", _read(*seen.groups()))),
     (r"Explain what you do, then read the file (\S+)\.", lambda seen: ("I read that file.", _read(seen[1]))),
@@ -41,7 +36,10 @@ _QUESTIONS: tuple[tuple[str, Callable[[re.Match[str]], _Answer]], ...] = (
         lambda seen: ("", [("get_weather", {"city": seen[1], "unit": seen[2]})]),
     ),
     (r"What time is it now\?", lambda _seen: ("", [("current_time", {})])),
-    (r"Call the tool (\w+) with exactly these arguments: ", _named),
+    (
+        rf"Call the tool (\w+) with exactly these arguments: (\{{.*?\}}){_END}",
+        lambda seen: ("", [(seen[1], json.loads(seen[2]))]),
+    ),
     (r"Tell me a joke\.", lambda _seen: ("A parser walks into a bar.", [])),
     (r"Say hello\.", lambda _seen: ("Hello.", [])),
 )
