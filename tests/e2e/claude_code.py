@@ -39,7 +39,7 @@ class ClaudeCode:
             return Session((), (), done.stdout + done.stderr)
         result = json.loads(done.stdout)
         said = self._recorded(result["session_id"], text)
-        parts = [part for message in said for part in message["content"]]
+        parts = [part for message in said if isinstance(message["content"], list) for part in message["content"]]
         results = {part["tool_use_id"]: part for part in parts if part["type"] == "tool_result"}
         return Session(
             tuple(_use(part, results) for part in parts if part["type"] == "tool_use"),
@@ -47,13 +47,20 @@ class ClaudeCode:
             result["result"] if result["is_error"] else "",
         )
 
+    def compactions(self) -> int:
+        """How often it has compacted the one conversation of this home."""
+        return sum(line.get("subtype") == "compact_boundary" for line in self._lines("*"))
+
     def _recorded(self, session: str, text: str) -> list[dict[str, Any]]:
         """The messages that follow this one, out of the file that Claude Code keeps of each session."""
-        (file,) = (self.home / ".claude/projects").rglob(f"{session}.jsonl")
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = self._lines(session)
         messages: list[dict[str, Any]] = [line["message"] for line in lines if line["type"] in ("user", "assistant")]
         asked = max(number for number, message in enumerate(messages) if message["content"] == text)
         return messages[asked + 1 :]
+
+    def _lines(self, session: str) -> list[dict[str, Any]]:
+        (file,) = (self.home / ".claude/projects").rglob(f"{session}.jsonl")
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("ANTHROPIC_", "CLAUDE"))}

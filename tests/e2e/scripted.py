@@ -25,6 +25,7 @@ from tests.families.setups import Setup
 
 RIGHT = Setup("qwen2.5-coder-7b-instruct", "qwen-coder", context=131072)
 WRONG = replace(RIGHT, parser="hermes")
+GPT_OSS = Setup("gpt-oss-20b", "gpt-oss", context=131072)
 
 Serve = Callable[[Setup], Server]
 

@@ -9,6 +9,7 @@ Its tools are not the pocket model's, so that the model that calls them is scrip
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def worker(agent: ClaudeCode, serve: Serve, settings: Settings) -> ClaudeCode:
 def with_settings(agent: ClaudeCode, settings: Settings, api_key: str) -> ClaudeCode:
     agent.settings.parent.mkdir(exist_ok=True)
     agent.settings.write_text(json.dumps(settings))
-    return ClaudeCode(agent.program, agent.home, agent.project, api_key)
+    return replace(agent, api_key=api_key)
 
 
 def made(session: Session) -> list[tuple[str, dict[str, Any]]]:
@@ -136,14 +137,31 @@ def test_a_server_with_the_wrong_parser(agent: ClaudeCode, serve: Serve, setting
     assert not file.exists()
 
 
-def test_a_short_context(agent: ClaudeCode, agents_server: Server) -> None:
-    """Real weights with 2048 tokens: the answer's limit that the role writes is what makes it work."""
-    assert write(agents_server, agent, clients_check_tool_calls=False) == 0
-    written = json.loads(agent.settings.read_text())
-    session = with_settings(agent, written, agents_server.api_key).ask("Say hello.")
+def test_it_compacts_where_the_role_says(agent: ClaudeCode, serve: Serve, drawn: Drawn) -> None:
+    """A request of its own has 49,000 tokens here, which are bytes, and each of these results 8,000 more."""
+    context, output = 60000, 512
+    limits = {"clients_context": context, "clients_output": output, "clients_agent_prompt": 300}
+    assert write(serve(RIGHT), agent, clients_profile=RIGHT.served(), clients_check_tool_calls=False, **limits) == 0
+    worker = replace(agent, api_key=serve(RIGHT).api_key)
+    compacted = []
+    for continued in ([], ["--continue"]):
+        name, code = drawn.name(), drawn.code()
+        (worker.project / name).write_text(f"{code}\n{'some words here ' * 500}")
+        session = worker.ask(request("Bash", command=f"cat {name}", description="Look"), *continued)
+        print(session.error, session.texts)
+        compacted.append(worker.compactions())
+    assert compacted == [0, 1]
+
+
+def test_an_answer_longer_than_the_context(agent: ClaudeCode, agents_server: Server, settings: Settings) -> None:
+    """Real weights with 2048 tokens: without the limit that the role writes it asks for 32000."""
+    model = {name: "pocket" for name in settings["env"] if name.endswith("_MODEL")}
+    there = {"ANTHROPIC_BASE_URL": agents_server.url.removesuffix("/v1"), "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "512"}
+    right = {**settings["env"], **model, **there}
+    session = with_settings(agent, {**settings, "env": right}, agents_server.api_key).ask("Say hello.")
     print(session)
     assert session.error == "" and session.texts
-    del written["env"]["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]
-    session = with_settings(agent, written, agents_server.api_key).ask("Say hello.")
+    del right["CLAUDE_CODE_MAX_OUTPUT_TOKENS"]
+    session = with_settings(agent, {**settings, "env": right}, agents_server.api_key).ask("Say hello.")
     print(session)
     assert "max_tokens" in session.error

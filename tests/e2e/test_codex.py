@@ -9,6 +9,7 @@ Its tools are not the pocket model's, so that the model that calls them is scrip
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.bench.server import Server
 
 from . import clients_play
 from .codex import Codex
-from .scripted import RIGHT, WRONG, Drawn, Serve, request
+from .scripted import GPT_OSS, RIGHT, WRONG, Drawn, Serve, request
 from .session import Session
 
 pytestmark = pytest.mark.agents
@@ -57,7 +58,7 @@ def worker(agent: Codex, serve: Serve, profile: str) -> Codex:
 def with_profile(agent: Codex, profile: str, api_key: str) -> Codex:
     agent.profile.parent.mkdir()
     agent.profile.write_text(profile)
-    return Codex(agent.program, agent.home, agent.project, api_key)
+    return replace(agent, api_key=api_key)
 
 
 def made(session: Session) -> list[tuple[str, dict[str, Any]]]:
@@ -116,9 +117,21 @@ def test_a_server_with_the_wrong_parser(agent: Codex, serve: Serve, profile: str
     assert not (worker.project / copy).exists()
 
 
+def test_gpt_oss_takes_no_tools_of_type_namespace(agent: Codex, serve: Serve, drawn: Drawn) -> None:
+    """vLLM's answer to those that Codex offers unless its profile says no."""
+    server, copy = serve(GPT_OSS), drawn.coded_name()
+    assert write(server, agent, clients_profile=GPT_OSS.served()) == 0
+    worker = replace(agent, api_key=server.api_key)
+    call = {"cmd": f"touch {copy}; ls"}
+    assert made(worker.ask(request("exec_command", **call))) == [("exec_command", call)]
+    assert (worker.project / copy).exists()
+    worker.profile.write_text(worker.profile.read_text().replace("multi_agent = false", "multi_agent = true"))
+    assert "tool type 'namespace' is not supported" in worker.ask("Say hello.").error
+
+
 def test_real_weights_answer(agent: Codex, agents_server: Server) -> None:
     assert write(agents_server, agent, clients_check_tool_calls=False) == 0
-    session = Codex(agent.program, agent.home, agent.project, agents_server.api_key).ask("Say hello.")
+    session = replace(agent, api_key=agents_server.api_key).ask("Say hello.")
     assert (session.error, session.texts) == ("", ("Hello!",))
 
 
