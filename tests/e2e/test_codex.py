@@ -125,7 +125,7 @@ def test_gpt_oss_takes_no_tools_of_type_namespace(agent: Codex, serve: Serve, dr
     call = {"cmd": f"touch {copy}; ls"}
     assert made(worker.ask(request("exec_command", **call))) == [("exec_command", call)]
     assert (worker.project / copy).exists()
-    worker.profile.write_text(worker.profile.read_text().replace("multi_agent = false", "multi_agent = true"))
+    worker.profile.write_text(worker.profile.read_text().replace("enabled = false", "enabled = true"))
     assert "tool type 'namespace' is not supported" in worker.ask("Say hello.").error
 
 

@@ -21,7 +21,7 @@ from tests.bench.server import Server
 from . import clients_play, proxy
 from .opencode import OpenCode
 
-pytestmark = [pytest.mark.agents, pytest.mark.opencode]
+pytestmark = pytest.mark.opencode
 
 Change = Callable[[dict[str, Any]], Any]
 

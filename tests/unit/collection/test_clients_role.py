@@ -123,7 +123,7 @@ def test_files_that_leave_the_users_own_alone(tmp_path: Path) -> None:
     }
     assert (profile["model"], profile["model_context_window"]) == ("pocket", 1792)
     assert profile["model_auto_compact_token_limit"] == 1280
-    assert profile["features"] == {"multi_agent": False}
+    assert profile["agents"] == {"enabled": False}
 
 
 def test_the_models_of_one_host_do_not_overwrite_each_other(tmp_path: Path) -> None:
