@@ -56,6 +56,8 @@ def streamed(client: OpenAI, messages: list[Message]) -> Message:
     content = ""
     calls: dict[int, Any] = {}
     for chunk in client.chat.completions.create(**_request(messages), stream=True):
+        if not chunk.choices:
+            continue  # the last one has the usage alone, which our role has the server send unasked
         delta = chunk.choices[0].delta
         content += delta.content or ""
         for part in delta.tool_calls or []:
