@@ -55,13 +55,22 @@ def problems(client: str, facts: ClientFacts) -> list[str]:
     return found
 
 
+# Claude Code 2.1.330 compacts so many tokens before the end of its window less the answer (tests/e2e measures that).
+_CLAUDE_CODE_RESERVE = 13000
+
+
 def _claude_code(facts: ClientFacts) -> Pair:
-    """A file for ``claude --settings``: the key comes from the environment by a helper, never from the file."""
+    """A file for ``claude --settings``: the key comes from the environment by a helper, never from the file.
+
+    Of a model that it does not know it assumes a window of a million tokens. It is told the one with which it compacts
+    where every agent shall, at ``limits.compaction``.
+    """
     environment = {
         "ANTHROPIC_BASE_URL": facts.root,
         "ANTHROPIC_MODEL": facts.model,
         **{f"ANTHROPIC_DEFAULT_{size}_MODEL": facts.model for size in ("OPUS", "SONNET", "HAIKU")},
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(facts.limits.output),
+        "CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(facts.limits.context + _CLAUDE_CODE_RESERVE),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         # It changes with every request, and stands before everything that the prefix cache could keep.
         "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",

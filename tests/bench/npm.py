@@ -26,7 +26,7 @@ def opencode() -> Path:
     :raises BenchError: it cannot be installed.
     """
     modules = _installed("opencode")
-    arch = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    arch = _arch()
     old = arch == "x64" and "avx2" not in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     program = modules / f"opencode-linux-{arch}{'-baseline' if old else ''}" / "bin/opencode"
     if not program.is_file():
@@ -58,6 +58,20 @@ def codex() -> Path:
     if not found:
         raise BenchError(f"Codex has no program for this machine ({platform.machine()}).")
     return found[0]
+
+
+def claude_code() -> Path:
+    """The program of Claude Code, installed likewise; it is no free software, and nothing of it is kept elsewhere."""
+    modules = _installed("claude-code") / "@anthropic-ai"
+    program = modules / f"claude-code-linux-{_arch()}/claude"
+    if not program.is_file():
+        raise BenchError(f"Claude Code has no program for this machine ({platform.machine()}).")
+    return program
+
+
+def _arch() -> str:
+    """As npm calls it."""
+    return {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def _installed(client: str) -> Path:

@@ -84,6 +84,7 @@ def test_files_that_leave_the_users_own_alone(tmp_path: Path) -> None:
     assert written["apiKeyHelper"] == "printenv VLLM_API_KEY"
     assert written["env"]["ANTHROPIC_BASE_URL"] == endpoint.url.removesuffix("/v1")
     assert set(written["env"]) >= {"ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL", "CLAUDE_CODE_MAX_OUTPUT_TOKENS"}
+    assert written["env"]["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == "14792"  # 1792 and what it keeps free by itself
     profile = tomllib.loads(codex.read_text())
     assert profile["model_providers"]["vllm"] == {
         "name": "vLLM",
@@ -93,6 +94,7 @@ def test_files_that_leave_the_users_own_alone(tmp_path: Path) -> None:
     }
     assert (profile["model"], profile["model_context_window"]) == ("pocket", 1792)
     assert profile["model_auto_compact_token_limit"] == 1280
+    assert profile["agents"] == {"enabled": False}
 
 
 def test_the_models_of_one_host_do_not_overwrite_each_other(tmp_path: Path) -> None:
