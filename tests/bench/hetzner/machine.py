@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import socket
@@ -29,7 +30,7 @@ _SSH = 22
 class Machine:
     """The hardware. Its disks are a folder of this computer; what runs on it is whichever container is powered.
 
-    Like the real one it boots by itself when its system asks for a reboot, and leaves the rescue system behind after one boot.
+    Like the real one it boots by itself when its system asks for a reboot, and starts the rescue system once only.
     """
 
     def __init__(self, client: docker.DockerClient, image: str, name: str, folder: Path) -> None:
@@ -40,14 +41,14 @@ class Machine:
         self.rescue_next = False
         self.firmware = "uefi"
         self.deaf = False  # it does not come back from a reset
-        self.volumes: Mapping[str, Mapping[str, str]] = {}  # of the system on its disks
+        self.volumes: dict[str, dict[str, str]] = {}  # of the system on its disks
         self._client = client
         self._image = image
         self._container: Container | None = None
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
-    # -- what the Robot API can do to it ---------------------------------------------------------------------------------
+    # -- what the Robot API can do to it ---------------------------------------------------------------------
 
     def reset(self, kind: str = "hardware") -> None:
         """Cut its power, or press its button, and let it boot what comes next."""
@@ -67,7 +68,7 @@ class Machine:
             time.sleep(0.2)
         return {path.name.split("_")[2]: _fingerprint(path) for path in keys}
 
-    # -- what a test does to it ------------------------------------------------------------------------------------------
+    # -- what a test does to it ------------------------------------------------------------------------------
 
     @property
     def system(self) -> str:
@@ -116,7 +117,11 @@ class Machine:
     def run(self, *command: str) -> str:
         """Run a command in what runs, and return what it printed."""
         done = subprocess.run(
-            ["docker", "exec", self.name, *command], check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ["docker", "exec", self.name, *command],
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         return done.stdout
 
@@ -134,12 +139,10 @@ class Machine:
                 )
             finally:
                 self._remove_container(self._disk_name)
-                try:
+                with contextlib.suppress(NotFound):
                     self._client.volumes.get(f"{self.name}-docker").remove(force=True)
-                except NotFound:
-                    pass
 
-    # -- how it works ----------------------------------------------------------------------------------------------------
+    # -- how it works ----------------------------------------------------------------------------------------
 
     @property
     def _disk_name(self) -> str:
@@ -149,10 +152,8 @@ class Machine:
         container, self._container = self._container, None
         if container is None:
             return
-        try:
+        with contextlib.suppress(APIError, NotFound):  # it was on its way down
             container.kill()
-        except (APIError, NotFound):
-            pass  # it was on its way down
         self._put_away(container)
 
     def _put_away(self, container: Container) -> None:
@@ -193,6 +194,7 @@ class Machine:
         return self._create("disk", (system / "etc/hostname").read_text().strip(), installed)
 
     def _create(self, system: str, hostname: str, installed: str = "") -> Container:
+        docker_data = {f"{self.name}-docker": {"bind": "/var/lib/docker", "mode": "rw"}}
         # As tests/bench/create_nodes.yml does it.
         return self._client.containers.create(
             self._image,
@@ -211,7 +213,11 @@ class Machine:
                 str(self.hardware): {"bind": "/srv/machine", "mode": "rw"},
                 str(_PARTS): {"bind": "/srv/bench/hetzner", "mode": "ro"},
                 str(_INSTALLIMAGE): {"bind": "/srv/bench/installimage", "mode": "ro"},
-                **({f"{self.name}-docker": {"bind": "/var/lib/docker", "mode": "rw"}, **self.volumes} if system == "disk" else {}),
+                **(
+                    {f"{self.name}-docker": {"bind": "/var/lib/docker", "mode": "rw"}, **self.volumes}
+                    if system == "disk"
+                    else {}
+                ),
             },
         )
 
@@ -225,10 +231,8 @@ class Machine:
                 self._boot()
 
     def _remove_container(self, name: str) -> None:
-        try:
+        with contextlib.suppress(NotFound):
             self._client.containers.get(name).remove(force=True)
-        except NotFound:
-            pass
 
 
 def _free_port() -> int:
