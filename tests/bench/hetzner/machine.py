@@ -213,11 +213,7 @@ class Machine:
                 str(self.hardware): {"bind": "/srv/machine", "mode": "rw"},
                 str(_PARTS): {"bind": "/srv/bench/hetzner", "mode": "ro"},
                 str(_INSTALLIMAGE): {"bind": "/srv/bench/installimage", "mode": "ro"},
-                **(
-                    {f"{self.name}-docker": {"bind": "/var/lib/docker", "mode": "rw"}, **self.volumes}
-                    if system == "disk"
-                    else {}
-                ),
+                **(docker_data | self.volumes if system == "disk" else {}),
             },
         )
 
