@@ -4,8 +4,8 @@
 
 """The rules by which installimage itself refuses an autosetup.
 
-Source: ``validate_vars`` of functions.sh, same commit as in autosetup.py. What it asks of distributions other than Debian
-and Ubuntu is left out: those are refused by autosetup_traps.
+Source: ``validate_vars`` of functions.sh, same commit as in autosetup.py. What it asks of distributions other than
+Debian and Ubuntu is left out: those are refused by autosetup_traps.
 """
 
 from __future__ import annotations
