@@ -10,7 +10,7 @@ kernel's names of disks may change from boot to boot, so that they say nothing; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import autosetup_image
 from ansible_collections.toolserve.gpunode.plugins.module_utils.autosetup import (
@@ -58,9 +58,9 @@ def _pairs(there: Autosetup, wanted: Autosetup) -> Iterator[tuple[str, str, str]
         elif key not in _PAST:
             default_value = _DEFAULTS.get(key, "nothing")
             yield key, there.values.get(key, default_value), wanted.values.get(key, default_value)
-    yield "PART", *_both([_part(setup) for setup in (there, wanted)])
-    yield "LV", *_both([[str(volume) for volume in setup.volumes] for setup in (there, wanted)])
-    yield "SUBVOL", *_both([[str(sub) for sub in setup.subvolumes] for setup in (there, wanted)])
+    yield "PART", _parts(there), _parts(wanted)
+    yield "LV", str(there.volumes), str(wanted.volumes)
+    yield "SUBVOL", str(there.subvolumes), str(wanted.subvolumes)
 
 
 def _level(setup: Autosetup) -> str:
@@ -71,23 +71,12 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _part(setup: Autosetup) -> list[str]:
+def _parts(setup: Autosetup) -> str:
     """With sizes in mebibytes: 2G and 2048M are the same."""
-    return [
-        " ".join(filter(None, (part.mount, part.filesystem, _mib(part.size), part.crypt))) for part in setup.parts
-    ]
+    rows = [(part.mount, part.filesystem, _mib(part.size), part.crypt) for part in setup.parts]
+    return ", ".join(" ".join(filter(None, row)) for row in rows) or "nothing"
 
 
 def _mib(size: str) -> str:
     mib = mebibytes(size)
     return size if mib is None else f"{mib}M"
-
-
-def _both(rows: Sequence[Sequence[str]]) -> tuple[str, str]:
-    """Only the lines that are not in the other one; the order counts where nothing else differs."""
-    have, want = rows
-    if sorted(have) == sorted(want):
-        return ", ".join(have), ", ".join(want)
-    return tuple(  # type: ignore[return-value]
-        ", ".join(row for row in rows if row not in other) or "nothing more" for rows, other in ((have, want), (want, have))
-    )
