@@ -20,7 +20,7 @@ PLAIN = "plain"
 LAYOUTS = ("auto", PLAIN, *(f"raid{level}" for level in RAID_LEVELS))
 # installimage wants 256M. fwupd puts firmware there, and the unified kernels of later releases are large.
 _ESP_SIZE = "512M"
-# A kernel with its initramfs takes up to 250 MB where the firmware of the GPU (GSP) is in it, and three kernels are kept.
+# A kernel with its initramfs takes up to 250 MB where the firmware of the GPU (GSP) is in it; three kernels are kept.
 _LEAST_BOOT_MIB = 1024
 _LEAST_PASSPHRASE = 8
 _MOST_PASSPHRASE = 512  # of what cryptsetup reads from a keyboard
@@ -120,8 +120,8 @@ def _choices(settings: Settings) -> Iterator[str]:
     image = settings.image
     if ":" in image or ("/" in image and not image.startswith("/")) or len(image.split()) != 1:
         yield (
-            f"{_PREFIX}image is {image!r}. It is auto, the name of an image such as Ubuntu-2404-noble-amd64-base, or the "
-            "path of an archive in the rescue system. What installimage downloads itself it does not check."
+            f"{_PREFIX}image is {image!r}. It is auto, the name of an image such as Ubuntu-2404-noble-amd64-base, or "
+            "the path of an archive in the rescue system. What installimage downloads itself it does not check."
         )
     elif image != autosetup_image.AUTO:
         found = autosetup_image.read(image)
@@ -136,15 +136,15 @@ def _sizes(settings: Settings) -> Iterator[str]:
     boot, swap = settings.boot_size, settings.swap_size
     if not _size(boot) or (mebibytes(boot) or 0) < _LEAST_BOOT_MIB:
         yield (
-            f"{_PREFIX}boot_size is {boot!r}, and has to be a size of at least 1G, such as 2G. Several kernels have their "
-            "place there, each with an initramfs that can hold the firmware of the GPU."
+            f"{_PREFIX}boot_size is {boot!r}, and has to be a size of at least 1G, such as 2G. Several kernels have "
+            "their place there, each with an initramfs that can hold the firmware of the GPU."
         )
     if swap != "0" and not _size(swap):
         yield f"{_PREFIX}swap_size is {swap!r}, and has to be a size such as 8G, or 0 for none."
     if settings.encrypt and swap != "0":
         yield (
-            f"{_PREFIX}encrypt is on and {_PREFIX}swap_size is {swap}. A swap partition would hold parts of the memory in "
-            f"plain text. Set {_PREFIX}swap_size to 0; a swap file on the encrypted root can be added later."
+            f"{_PREFIX}encrypt is on and {_PREFIX}swap_size is {swap}. A swap partition would hold parts of the memory "
+            f"in plain text. Set {_PREFIX}swap_size to 0; a swap file on the encrypted root can be added later."
         )
 
 
