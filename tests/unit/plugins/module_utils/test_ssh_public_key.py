@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from ansible_collections.toolserve.gpunode.plugins.filter.ssh_public_keys import ssh_public_keys
+from ansible_collections.toolserve.gpunode.plugins.filter.read_ssh_public_keys import read_ssh_public_keys
 from ansible_collections.toolserve.gpunode.plugins.module_utils import ssh_public_key
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2xGh3KPwQcPjRkMcDRYtLWn3ZGzq2Xi4v4k8VxqYhd me@here"
@@ -52,7 +52,7 @@ def test_what_is_no_public_key_is_told_without_repeating_it(text, told):
 def test_files_and_texts_are_read_and_each_key_is_there_once(tmp_path):
     path = tmp_path / "id.pub"
     path.write_text(f"{ED25519}\n")
-    assert ssh_public_keys([str(path), ED25519, "/absent/id.pub"]) == {
+    assert read_ssh_public_keys([str(path), ED25519, "/absent/id.pub"]) == {
         "keys": [ED25519],
         "problems": ["/absent/id.pub cannot be read on this machine (No such file or directory)."],
     }

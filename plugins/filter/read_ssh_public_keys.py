@@ -11,7 +11,7 @@ from typing import Any
 from ansible_collections.toolserve.gpunode.plugins.module_utils import ssh_public_key
 
 
-def ssh_public_keys(entries: Sequence[str]) -> dict[str, list[str]]:
+def read_ssh_public_keys(entries: Sequence[str]) -> dict[str, list[str]]:
     keys: list[str] = []
     problems: list[str] = []
     for number, entry in enumerate(entries, 1):
@@ -32,4 +32,4 @@ def ssh_public_keys(entries: Sequence[str]) -> dict[str, list[str]]:
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"ssh_public_keys": ssh_public_keys}
+        return {"read_ssh_public_keys": read_ssh_public_keys}
