@@ -33,5 +33,6 @@ def machine_image(client: docker.DockerClient) -> str:
 def server(client: docker.DockerClient, machine_image: str, tmp_path: Path) -> Iterator[Server]:
     """A server that was rented a minute ago: no power, nothing on its disks."""
     rented = Server(client, machine_image, f"gpunode-bootstrap-{os.getpid()}", tmp_path)
-    yield rented
+    with rented.robot.serving():
+        yield rented
     rented.machine.remove()

@@ -15,9 +15,12 @@ from typing import Any
 import docker
 
 from tests.bench.ansible import captured_playbook
+from tests.bench.hetzner import robot_server
 from tests.bench.hetzner.machine import Machine
+from tests.bench.hetzner.robot_api import Robot
 
 NUMBER = 1234567
+CONFIRMED = {"hetzner_bootstrap_confirm": str(NUMBER)}
 DISK_BYTES = 512_110_190_592
 
 
@@ -51,20 +54,24 @@ class Server:
         subprocess.run(["ssh-keygen", "-qt", "ed25519", "-N", "", "-C", "owner", "-f", self.private_key], check=True)
         self.public_key = self.private_key.with_suffix(".pub").read_text().strip()
         self.known_hosts = folder / "known_hosts"
-        self.environment: dict[str, str] = {}
         self.machine = Machine(client, image, name, folder / "hardware")
+        self.in_robot = robot_server.Server(NUMBER, "127.0.0.1")
+        self.robot = Robot([self.in_robot], on_reset=self.machine.pressed)
         self.machine.authorized_keys = [self.public_key]
         self.machine.has_disks(disk("nvme0n1", "S1"), disk("nvme1n1", "S2"))
         self.settings: dict[str, Any] = {
             "hetzner_bootstrap_server_number": NUMBER,
             "hetzner_bootstrap_distribution": "debian-13",
+            "hetzner_bootstrap_disks": [{"serial": "S1"}, {"serial": "S2"}],
             "hetzner_bootstrap_ssh_public_keys": [f"{self.private_key}.pub"],
-            "hetzner_bootstrap_known_hosts": str(self.known_hosts),
             "hetzner_bootstrap_rescue_timeout_seconds": 90,
             "hetzner_bootstrap_install_timeout_seconds": 90,
             "hetzner_bootstrap_boot_timeout_seconds": 90,
-            # The bench has no repository of its own, and 20 runs of apt update prove nothing.
             "hetzner_bootstrap_upgrade_packages": False,
+            # Nothing here takes minutes.
+            "__hetzner_bootstrap_robot_poll_seconds": 1,
+            "__hetzner_bootstrap_firewall_poll_seconds": 1,
+            "__hetzner_bootstrap_scan_seconds": 1,
         }
         self.connection: dict[str, Any] = {
             "ansible_host": "127.0.0.1",
@@ -85,11 +92,13 @@ class Server:
 
     def play(self, playbook: str, *arguments: str, **settings: Any) -> Played:
         told = {name: value for name, value in (self.settings | settings).items() if value is not None}
+        # The pauses of the role are no settings: only extra variables overrule them.
+        pauses = {name: told.pop(name) for name in list(told) if name.startswith("__")}
         inventory = {"gpunodes": {"hosts": {self.name: {**self.connection, **told}}}}
         path = self.folder / "hosts.yml"
         path.write_text(json.dumps(inventory, indent=2))
-        environment = {"HROBOT_API_USER": "", "HROBOT_API_PASSWORD": "", **self.environment}
-        done = captured_playbook(playbook, str(path), *arguments, environment=environment)
+        arguments = (*arguments, "--extra-vars", json.dumps(pauses))
+        done = captured_playbook(playbook, str(path), *arguments, environment=self.robot.environment())
         print(done.stdout)  # shown where a test fails
         return Played(done)
 

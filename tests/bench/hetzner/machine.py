@@ -21,6 +21,7 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from tests.bench import LABEL
+from tests.bench.hetzner.robot_server import Reset
 
 _PARTS = Path(__file__).parent / "parts"
 _INSTALLIMAGE = Path(__file__).parent / "installimage"
@@ -56,6 +57,13 @@ class Machine:
             self._cut_power()
             if not self.deaf:
                 self._boot()
+
+    def pressed(self, reset: Reset) -> dict[str, str] | None:
+        """A reset that Robot passes on; returns the host keys of the rescue system, where that comes up."""
+        self.rescue_next = reset.rescue
+        self.authorized_keys = reset.authorized_keys
+        self.reset(reset.kind)
+        return self.host_keys() if reset.rescue and not self.deaf else None
 
     def power_off(self) -> None:
         with self._lock:
