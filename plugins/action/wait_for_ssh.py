@@ -46,7 +46,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             }
         )
         if self._options["timeout"] < 0 or self._options["interval"] <= 0:
-            raise AnsibleActionFail("timeout and interval must be more than 0 seconds; with the timeout 0 it tries once.")
+            raise AnsibleActionFail("interval must be more than 0 seconds; with the timeout 0 it tries once.")
         self._host = (task_vars or {}).get("inventory_hostname", "target")
         return result | self._wait()
 
@@ -92,5 +92,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     @staticmethod
     def _seen(answer: dict[str, Any]) -> str:
         if answer["reason"] == "other":
-            return f"Another system than the expected one answers (rc {answer['rc']}, {answer['stdout'].strip()[:200]!r})"
+            seen = f"rc {answer['rc']}, {answer['stdout'].strip()[:200]!r}"
+            return f"Another system than the expected one answers ({seen})"
         return _MEANINGS[answer["reason"]]

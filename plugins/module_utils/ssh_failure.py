@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why OpenSSH's client gave no connection, from what it printed (sshconnect.c and sshconnect2.c of OpenSSH 8.9 to 10.0)."""
+"""Why OpenSSH's client gave no connection, from what it printed (sshconnect.c of OpenSSH 8.9 to 10.0)."""
 
 from __future__ import annotations
 

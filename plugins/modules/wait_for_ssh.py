@@ -10,9 +10,10 @@ module: wait_for_ssh
 short_description: Wait until a certain system answers by SSH
 version_added: 0.1.0
 description:
-  - Logs in again and again, each time over a new connection, until a command prints what is expected. So a system is told from
-    the one that ran before the reboot.
-  - Needs no Python on the target. Never asks anything, and tells a host key that has changed from a server that is down.
+  - Logs in again and again, each time over a new connection, until a command prints what is expected. So a system is
+    told from the one that ran before the reboot.
+  - Needs no Python on the target. Never asks anything, and tells a host key that has changed from a server that is
+    down.
 extends_documentation_fragment:
   - toolserve.gpunode.attributes
   - toolserve.gpunode.attributes.read_only
@@ -28,7 +29,7 @@ options:
     type: str
     default: "true"
   expected:
-    description: A regular expression that is searched for in what the command prints. The command has to end with 0 as well.
+    description: A regular expression that is searched for in what the command prints. It has to end with 0 as well.
     type: str
     default: ""
   timeout:
@@ -65,8 +66,8 @@ RETURN = r"""
 reason:
   description:
     - Empty where the expected system has answered, V(other) where another one has.
-    - V(changed_key) and V(unknown_key) where its host key is not the known one or not known at all, V(login) where the login was
-      refused, and V(unreachable) where nothing answered.
+    - V(changed_key) and V(unknown_key) where its host key is not the known one or not known at all, V(login) where the
+      login was refused, and V(unreachable) where nothing answered.
   returned: always
   type: str
   sample: unreachable
