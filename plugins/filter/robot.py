@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils import (
@@ -16,6 +17,18 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import (
 )
 
 
+def missing_collections(names: Iterable[str]) -> list[str]:
+    """The collections that Ansible does not find."""
+
+    def found(name: str) -> bool:
+        try:
+            return find_spec(f"ansible_collections.{name}") is not None
+        except ModuleNotFoundError:
+            return False
+
+    return [name for name in names if not found(name)]
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -24,6 +37,7 @@ class FilterModule:
             "host_key_fingerprints": ssh_host_keys.fingerprints,
             "host_keys": ssh_host_keys.texts,
             "known_hosts_plan": known_hosts.plan,
+            "missing_collections": missing_collections,
             "rescue_host_keys": ssh_host_keys.of_rescue_system,
             "robot_failure": robot_errors.explain,
             "robot_firewall_as_it_was": robot_firewall.as_it_was,
@@ -31,6 +45,6 @@ class FilterModule:
             "robot_firewall_rules": robot_firewall.rules,
             "robot_reset_type": robot_server.reset_type,
             "robot_server_problems": robot_server.problems,
-            "ssh_public_keys": ssh_host_keys.public_keys,
+            "robot_ssh_keys": ssh_host_keys.public_keys,
             "ssh_target": known_hosts.target,
         }

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.toolserve.gpunode.plugins.module_utils.ssh_host_keys import read
@@ -14,9 +15,10 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.ssh_host_keys im
 _NO_FILES = ("none", "/dev/null")
 
 
-def target(options: str) -> dict[str, Any]:
+def target(options: str, file: str = "") -> dict[str, Any]:
     """Where SSH goes, and how it knows the server, from the output of ``ssh -G``.
 
+    :param file: the file of known hosts that a person has chosen; empty for the one that SSH reads.
     :return: ``host``, ``port``, ``name`` (of the server in known_hosts) and ``known_hosts``, which is empty where SSH
         is told to remember nothing.
     """
@@ -27,11 +29,12 @@ def target(options: str) -> dict[str, Any]:
     host, port = values.get("hostname", ""), int(values.get("port", "22"))
     alias = values.get("hostkeyalias", "")
     files = values.get("userknownhostsfile", "").split()
+    remembers = not set(map(str.lower, files[:1])) & set(_NO_FILES)
     return {
         "host": host,
         "port": port,
         "name": alias or (host if port == 22 else f"[{host}]:{port}"),
-        "known_hosts": files[0] if files and files[0].lower() not in _NO_FILES else "",
+        "known_hosts": str(Path(file).expanduser()) if file else next(iter(files), "") if remembers else "",
     }
 
 

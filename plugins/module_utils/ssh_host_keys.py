@@ -75,7 +75,7 @@ def judge(scanned: str, expected: Sequence[str], previous: Sequence[str] = ()) -
     :param scanned: the output of ssh-keyscan.
     :param expected: fingerprints of the keys that it should show.
     :param previous: fingerprints of the keys that it showed before; it may still show them while it goes down.
-    :return: ``state``: ``none`` where nothing answered, ``expected``, ``previous`` or ``other``; ``keys``: the keys whose
+    :return: ``state``: ``none`` where nothing answered, ``expected``, ``previous`` or ``other``; ``keys``: those whose
         fingerprints are expected, as OpenSSH writes them; ``seen``: type and fingerprint of each key that was shown.
     """
     shown = read(scanned)
