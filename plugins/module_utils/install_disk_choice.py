@@ -5,8 +5,8 @@
 """The disks that were announced, found among those of the server.
 
 A disk is announced by what does not change: ``serial`` or ``wwn``, or its ``name`` together with ``size_gb``, as the
-kernel may name disks otherwise in the next boot. Or all are announced at once by ``count`` and ``minimum_size_gb``. Only
-these may be erased, and whatever does not fit stops the play.
+kernel may name disks otherwise in the next boot. Or all are announced at once by ``count`` and ``minimum_size_gb``.
+Only these may be erased, and whatever does not fit stops the play.
 """
 
 from __future__ import annotations
