@@ -18,14 +18,13 @@ from tests.bench.ansible import REPOSITORY, captured_playbook
 from tests.cluster import image
 
 INVENTORY = "tests/cluster/inventory/hosts.yml"
-SETTINGS = REPOSITORY / "inventory.example/demo/group_vars/bench_nodes.yml"
 Played = subprocess.CompletedProcess[str]
 Play = Callable[..., Played]
 
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's settings, with the image of the cluster."""
+    """Where the bench keeps things, with the image of the cluster."""
     client = engine.ensure()
     name, archive = image.ensure(client)
     bench = {
