@@ -93,6 +93,7 @@ class Bench:
             **self.robot.environment(),
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
+            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         }
         command = [sys.executable, "-m", "ansible", "playbook", "play.yml", *options]
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
@@ -208,8 +209,8 @@ FAULTS = [
     (409, "RESET_MANUAL_ACTIVE", "reset", "A technician has been asked to reset server 321"),
     (500, "RESET_FAILED", "reset", "Robot failed to reset server 321"),
     (404, "RESET_NOT_AVAILABLE", "reset_info", "Server 321 cannot be reset by Robot"),
-    (409, "FIREWALL_IN_PROCESS", "firewall", "The firewall of server 321 is still being set up"),
     (404, "FIREWALL_NOT_AVAILABLE", "firewall_info", "Server 321 has no firewall in Robot"),
+    (409, "FIREWALL_IN_PROCESS", "firewall", "The firewall of server 321 is still being set up"),
     (500, "INTERNAL_ERROR", "ssh_key_info", "Robot refused the request"),
 ]
 
@@ -219,7 +220,7 @@ def test_each_fault_of_robot_is_told_with_what_to_do(bench: Bench, tmp_path: Pat
     for status, code, module, _told in FAULTS:
         extra: dict[str, Any] = {"max_request": 500, "interval": 3600} if status == 403 else {}
         extra |= {"missing": None, "invalid": ["authorized_key"]} if status == 400 else {}
-        method = "POST" if module in ("boot", "reset", "firewall") and code != "BOOT_NOT_AVAILABLE" else "GET"
+        method = "POST" if module in ("boot", "reset", "firewall") and status != 404 else "GET"
         bench.robot.fail(f"{method} /{module.split('_')[-2 if 'info' in module else -1]}", status, code, code, **extra)
     login = {"hetzner_user": bench.robot.user, "hetzner_password": PASSWORD, "rate_limit_retry_timeout": 0}
     tasks = [
