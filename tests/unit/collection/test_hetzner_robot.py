@@ -383,3 +383,19 @@ def test_bad_settings_are_refused_before_anything_is_asked(bench: Bench) -> None
     for told in ("Robot needs a user and a password", "'ab:cd' is no fingerprint", "Robot takes 10"):
         assert told in said
     assert bench.robot.requests == []
+
+
+def test_the_dynamic_inventory_of_the_examples(bench: Bench) -> None:
+    gpu = Server(NUMBER, "192.0.2.7", name="gpu1")
+    coming = Server(322, "192.0.2.8", name="gpu2", status="in process")
+    bench.robot.servers = [gpu, coming, Server(11, "192.0.2.9", name="www", product="EX44")]
+    command = [sys.executable, "-m", "ansible", "inventory", "-i", "inventory.example/hetzner/robot.yml", "--list"]
+    environment = {**os.environ, **bench.robot.environment()}
+    said = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
+    inventory = json.loads(said)
+    assert inventory["gpunodes"]["hosts"] == ["gpu1"]
+    known = inventory["_meta"]["hostvars"]
+    assert set(known) == {"gpu1", "gpu2"}
+    assert known["gpu1"]["ansible_host"] == "192.0.2.7" and known["gpu1"]["ansible_user"] == "root"
+    assert known["gpu1"]["hetzner_bootstrap_server_number"] == NUMBER
+    assert PASSWORD not in said and bench.changes() == []
