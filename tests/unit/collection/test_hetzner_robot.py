@@ -65,6 +65,7 @@ class Bench:
         known = {
             "ansible_host": "127.0.0.1",
             "ansible_port": self.ssh.port,
+            "ansible_ssh_executable": str(self._login()),
             "ansible_ssh_common_args": f"-F none -o UserKnownHostsFile={self.known_hosts}",
             "hetzner_bootstrap_server_number": NUMBER,
             "hetzner_bootstrap_confirm": str(NUMBER),
@@ -77,6 +78,7 @@ class Bench:
             "__hetzner_bootstrap_state": "unreachable",
             "__hetzner_bootstrap_robot_poll_seconds": 1,
             "__hetzner_bootstrap_firewall_poll_seconds": 1,
+            "__hetzner_bootstrap_firewall_proof_seconds": 2,
             "__hetzner_bootstrap_scan_seconds": 1,
             **{name: value for name, value in settings.items() if name.startswith("__")},
         }
@@ -102,6 +104,18 @@ class Bench:
         said = " ".join((done.stdout + done.stderr).split())
         assert PASSWORD not in said and RESCUE_PASSWORD not in said
         return said
+
+    def _login(self) -> Path:
+        """In place of ssh: whoever reaches the server is logged in, on this machine."""
+        program = self.folder / "login"
+        program.write_text(
+            "#!/bin/sh\n"
+            'case " $* " in *" -O "*) exit 0 ;; esac\n'
+            f"ssh-keyscan -T 5 -p {self.ssh.port} 127.0.0.1 2> /dev/null | grep -q . || exit 255\n"
+            'for command; do :; done\nexec sh -c "$command"\n'
+        )
+        program.chmod(0o755)
+        return program
 
     def changes(self) -> list[str]:
         """What changed something in Robot since this was asked last."""
