@@ -85,7 +85,7 @@ def test_everything_else_at_once():
     )
     reasons = [
         "203.0.113.5, which this node does not have",
-        "names files that this role does not have: mine.py",
+        "names files that neither this role nor vllm_own_files has: mine.py",
         "holds a single quote or a line break",
         "Load it there, correct vllm_image, or set vllm_image_source",
     ]

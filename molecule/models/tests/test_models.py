@@ -56,6 +56,16 @@ def test_each_answers_at_its_own_port_under_its_own_name(host, model):
     assert json.loads(call["function"]["arguments"]) == {"filePath": "/srv/molecule/q7-31.txt"}
 
 
+def test_a_template_of_the_users_own_is_served_to_the_one_that_names_it(host):
+    arguments = {model: inspected(host, model)["Args"] for model in MODELS}
+    assert "/opt/gpunode/chat_templates/own_tools.jinja" in arguments["coder"]
+    assert "/opt/gpunode/chat_templates/own_tools.jinja" not in arguments["chat"]
+    own = (REPOSITORY / "molecule/models/own_tools.jinja").read_text(encoding="utf-8")
+    served = host.check_output("docker exec coder-server cat /opt/gpunode/chat_templates/own_tools.jinja")
+    assert served == own.rstrip("\n")
+    assert not host.file("/opt/chat/chat_templates/own_tools.jinja").exists
+
+
 def test_what_is_said_of_one_does_not_reach_the_other(host):
     chat, coder = (host.check_output(f"docker exec {model}-server cat /proc/1/environ").split("\0") for model in MODELS)
     assert "BENCH_MODEL=coder" in coder and "BENCH_MODEL=coder" not in chat
@@ -107,6 +117,8 @@ def test_a_model_that_is_asked_for_no_more_is_told_and_removed_on_command_only(h
     assert removed.returncode == 0, removed.stdout
     assert host.run("docker inspect coder-server").rc != 0
     assert not host.file("/opt/vllm-coder/compose.yaml").exists
+    textfiles = host.check_output(f"ls {TEXTFILES}").split()
+    assert textfiles == ["toolserve_verify_chat.prom"]
     assert inspected(host, "chat")["State"]["Pid"] == chat["State"]["Pid"]
     assert asked(host, "chat")["choices"][0]["finish_reason"] == "tool_calls"
 

@@ -41,6 +41,7 @@ def test_nothing_goes_but_what_was_asked_for(host):
     assert images(host) == before - {served, "toolserve.gpunode/vllm:before-upgrade"}
     assert host.check_output("find /opt/vllm -type f") == OWNERS_FILE
     assert not host.file("/etc/systemd/system/gpunode-verify.timer").exists
+    assert host.check_output("ls /var/lib/prometheus/node-exporter") == ""  # no verdict on what is not there any more
 
 
 def test_the_rest_goes_by_choice_and_a_second_time_finds_nothing(host):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -142,3 +143,18 @@ def test_the_settings_of_the_role_reach_the_computation_and_the_command_line(tmp
     unknown = {"gpus": [{"pci_id": "10de:ffff", "memory_total_bytes": None, "sources": {}}]}
     assert _context(tmp_path, __vllm_gpu=unknown) == "32768"
     assert int(_context(tmp_path, __vllm_gpu=unknown, vllm_gpu_memory_gib=20)) < 32_768
+
+
+def test_a_template_of_the_users_own_is_served_and_watched(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jinja"
+    settings = tmp_path / "settings.yml"
+    overrides = {"tool_calls": {"chat_template": "mine.jinja"}}
+    settings.write_text(json.dumps({"gpunode_profile_overrides": overrides, "vllm_own_files": [str(mine)]}))
+    written = []
+    for text in ("one", "two"):
+        mine.write_text(text)
+        written.append(rendered(tmp_path, settings))
+        assert f"mine.jinja: {hashlib.sha256(text.encode()).hexdigest()}" in (tmp_path / "compose").read_text()
+    server = yaml.safe_load(written[0])["services"]["server"]
+    assert "--chat-template /opt/gpunode/chat_templates/mine.jinja" in " ".join(server["command"])
+    assert "toolserve.gpunode.qwen_tools.py" in server["labels"]

@@ -105,7 +105,7 @@ def test_all_reasons_are_told_in_one_run(tmp_path: Path) -> None:
         "not systemd.",
         "not as root.",
         "pocket needs vLLM 0.32.0 or newer",
-        "files that this role does not have: mine.py",
+        "files that neither this role nor vllm_own_files has: mine.py",
         "holds a single quote or a line break",
         "/srv/absent/config.json does not exist on this node",
         "vllm_image_source is present, but the image",
@@ -119,6 +119,27 @@ def test_all_reasons_are_told_in_one_run(tmp_path: Path) -> None:
     expected.append("sets gpunode_listen_adress, which no role reads. Probably meant: gpunode_listen_address")
     assert [reason for reason in expected if reason not in told] == []
     assert "behind a licence" not in told  # there is a token
+
+
+def test_own_files_that_cannot_be_served_are_told(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    for name in ("qwen_tools.jinja", "mine.jinja", "other/mine.jinja", "notes.txt", "fine.jinja"):
+        (tmp_path / name).write_text("x")
+    told, _all = preflight(
+        tmp_path,
+        vllm_own_files=[
+            "qwen_tools.jinja",
+            "mine.jinja",
+            str(tmp_path / "other/mine.jinja"),
+            "notes.txt",
+            "absent.py",
+            "fine.jinja",
+        ],
+    )
+    assert f"names what does not exist on this machine: {tmp_path}/absent.py." in told
+    assert "and notes.txt is neither" in told
+    assert "vllm_own_files has qwen_tools.jinja, mine.jinja, as this role" in told
+    assert "fine.jinja" not in told
 
 
 def test_a_node_on_which_one_thing_is_wrong_is_told_nothing_else(tmp_path: Path) -> None:
