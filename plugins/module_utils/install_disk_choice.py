@@ -5,8 +5,8 @@
 """The disks that were announced, found among those of the server.
 
 A disk is announced by what does not change: ``serial`` or ``wwn``, or its ``name`` together with ``size_gb``, as the
-kernel may name disks otherwise in the next boot. Or all are announced at once by ``count`` and ``minimum_size_gb``. Only
-these may be erased, and whatever does not fit stops the play.
+kernel may name disks otherwise in the next boot. Or all are announced at once by ``count`` and ``minimum_size_gb``.
+Only these may be erased, and whatever does not fit stops the play.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _SINGLE = ("name", "serial", "wwn", "model", "size_gb")
 _ALL = ("count", "minimum_size_gb")
 # 512 GB are 512.1 and 1.92 TB are 1920.4: sizes are announced as they are sold.
 _TOLERANCE = 0.05
+_OF_INSTALLIMAGE = "/installimage."
 
 
 @dataclass
@@ -161,9 +162,11 @@ def _almost(disks: Sequence[Disk], entry: Mapping[str, Any]) -> str:
 def _in_the_way(disk: Disk) -> Iterator[str]:
     for reason in unusable(disk):
         yield f"{disk.label()} cannot be installed to: {reason}."
-    if disk.mounted:
+    # One that was ended has left its mounts, and the next one takes them away.
+    mounted = [place for place in disk.mounted if not place.startswith(_OF_INSTALLIMAGE)]
+    if mounted:
         yield (
-            f"{disk.path} is in use: {', '.join(disk.mounted)}. In a fresh rescue system nothing is mounted, so that "
+            f"{disk.path} is in use: {', '.join(mounted)}. In a fresh rescue system nothing is mounted, so that "
             "someone may be saving data. Unmount it (swapoff for [SWAP]), or start the rescue system anew."
         )
 
