@@ -83,6 +83,7 @@ BROKEN = [
     _broken("no-esp", _ONE, f"{_ESP}\n", "", "and there are 0"),
     _broken("two-esps", _ONE, _ESP, f"{_ESP}\n{_ESP}", "and there are 2"),
     _broken("all-is-not-last", _ONE, "PART swap swap 8G", "PART swap swap all", "only the last one"),
+    _broken("all-before-an-unread-line", _ONE, _ROOT, f"{_ROOT}\nPART\t/srv ext4 5G", "only the last one"),
     _broken("no-size", _ONE, _ROOT, "PART / ext4", "needs a number"),
     _broken("size-in-kilobytes", _ONE, "swap 8G", "swap 8388608K", "needs a number"),
     _broken("size-with-a-point", _ONE, "swap 8G", "swap 7.5G", "needs a number"),
