@@ -100,14 +100,14 @@ def explain(failed: Mapping[str, Any], number: int = 0) -> str:
 
     :param number: the server's number.
     """
+    for item in failed.get("results") or []:
+        if item.get("failed"):
+            return explain(item, number)
     seen = str(failed.get("msg") or "").strip()
     error = failed.get("error") or _of_json(failed) or {}
     code = _code(failed, error, seen)
-    meaning = _MEANINGS.get(
-        code, "Robot refused the request. Its answer is above; see also the status page of Hetzner."
-    )
-    told = f"{seen}\n" if seen and "HTTP Error" not in seen else ""
-    return told + meaning.format(number=number or "", limit=_limit(error, seen))
+    meant = meaning(code, number, _limit(error, seen)) or "Robot refused the request; this is all that it says."
+    return f"{meant}\nSeen: {seen}" if seen else meant
 
 
 def _code(failed: Mapping[str, Any], error: Mapping[str, Any], seen: str) -> str:

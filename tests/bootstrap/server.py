@@ -14,7 +14,7 @@ from typing import Any
 
 import docker
 
-from tests.bench.ansible import captured_playbook
+from tests.bench.ansible import REPOSITORY, captured_playbook
 from tests.bench.hetzner import robot_server
 from tests.bench.hetzner.machine import Machine
 from tests.bench.hetzner.robot_api import Robot
@@ -68,10 +68,13 @@ class Server:
             "hetzner_bootstrap_install_timeout_seconds": 90,
             "hetzner_bootstrap_boot_timeout_seconds": 90,
             "hetzner_bootstrap_upgrade_packages": False,
+            "hetzner_bootstrap_log_dir": str(folder / "logs"),
+            "hetzner_bootstrap_robot_rate_limit_seconds": 1,
             # Nothing here takes minutes.
             "__hetzner_bootstrap_robot_poll_seconds": 1,
             "__hetzner_bootstrap_firewall_poll_seconds": 1,
             "__hetzner_bootstrap_scan_seconds": 1,
+            "__hetzner_bootstrap_install_poll_seconds": 1,
         }
         self.connection: dict[str, Any] = {
             "ansible_host": "127.0.0.1",
@@ -85,6 +88,14 @@ class Server:
     @property
     def _ssh_options(self) -> str:
         return f"-F none -o IdentitiesOnly=yes -o IdentityAgent=none -o UserKnownHostsFile={self.known_hosts}"
+
+    def is_in_rescue(self) -> None:
+        """Its owner has brought it into the rescue system and has logged in to it: nobody needs the API any more."""
+        self.machine.authorized_keys = [self.public_key]
+        self.machine.rescue_next = True
+        self.machine.reset()
+        self.know_host()
+        self.settings["hetzner_bootstrap_access"] = "rescue"
 
     def bootstrap(self, *arguments: str, **settings: Any) -> Played:
         """playbooks/bootstrap.yml; a setting that is None is not there."""
@@ -103,7 +114,7 @@ class Server:
         return Played(done)
 
     def know_host(self) -> None:
-        """As a person does it who logs in by hand and compares: what runs now is known from now on."""
+        """As a person does it who logs in by hand and compares: what runs now is known from now on, and nothing else."""
         deadline = time.monotonic() + 60
         while True:
             done = subprocess.run(
@@ -112,8 +123,7 @@ class Server:
             if done.stdout or time.monotonic() > deadline:
                 break
             time.sleep(0.5)
-        with self.known_hosts.open("a") as file:
-            file.write(done.stdout)
+        self.known_hosts.write_text(done.stdout)
 
     def ssh(self, command: str, user: str = "root") -> subprocess.CompletedProcess[str]:
         """One login, with the known host keys only."""

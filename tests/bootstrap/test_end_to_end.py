@@ -50,4 +50,4 @@ def test_bare_disks_become_a_node_with_a_verified_tool_call(demo: Server, tmp_pa
     served: Played = demo.play("site.yml")
     assert served.code == 0
     evidence = json.loads((tmp_path / f"report/{demo.name}.json").read_text())
-    assert evidence["passed"] is True
+    assert evidence["tool_calls"]["passed"] is True

@@ -41,7 +41,7 @@ class Machine:
         self.authorized_keys: Sequence[str] = ()  # of the next boot of the rescue system
         self.rescue_next = False
         self.firmware = "uefi"
-        self.deaf = False  # it does not come back from a reset
+        self.dead = False  # whatever is done to it, nothing boots
         self.volumes: dict[str, dict[str, str]] = {}  # of the system on its disks
         self._client = client
         self._image = image
@@ -55,15 +55,14 @@ class Machine:
         """Cut its power, or press its button, and let it boot what comes next."""
         with self._lock:
             self._cut_power()
-            if not self.deaf:
-                self._boot()
+            self._boot()
 
     def pressed(self, reset: Reset) -> dict[str, str] | None:
         """A reset that Robot passes on; returns the host keys of the rescue system, where that comes up."""
         self.rescue_next = reset.rescue
         self.authorized_keys = reset.authorized_keys
         self.reset(reset.kind)
-        return self.host_keys() if reset.rescue and not self.deaf else None
+        return self.host_keys() if reset.rescue and not self.dead else None
 
     def power_off(self) -> None:
         with self._lock:
@@ -173,6 +172,8 @@ class Machine:
             container.rename(self._disk_name)
 
     def _boot(self) -> None:
+        if self.dead:
+            return
         rescue, self.rescue_next = self.rescue_next, False
         if rescue:
             shutil.rmtree(self.hardware / "host_keys", ignore_errors=True)
