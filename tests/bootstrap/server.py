@@ -14,7 +14,7 @@ from typing import Any
 
 import docker
 
-from tests.bench.ansible import REPOSITORY, captured_playbook
+from tests.bench.ansible import captured_playbook
 from tests.bench.hetzner import robot_server
 from tests.bench.hetzner.machine import Machine
 from tests.bench.hetzner.robot_api import Robot
@@ -114,7 +114,7 @@ class Server:
         return Played(done)
 
     def know_host(self) -> None:
-        """As a person does it who logs in by hand and compares: what runs now is known from now on, and nothing else."""
+        """As a person does it who logs in by hand and compares: what runs now is known, and nothing else."""
         deadline = time.monotonic() + 60
         while True:
             done = subprocess.run(
