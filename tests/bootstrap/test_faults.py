@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from tests.bench.ansible import captured_playbook
+from tests.bench.ansible import REPOSITORY, captured_playbook
 from tests.bench.hetzner.robot_api import PASSWORD
 from tests.bench.hetzner.robot_server import RESCUE_PASSWORD
 
-from .server import CONFIRMED, NUMBER, REPOSITORY, Played, Server, disk
+from .server import CONFIRMED, NUMBER, Played, Server, disk
 
 BOTH = ["/dev/nvme0n1", "/dev/nvme1n1"]
 PASSPHRASE = "canary-of-the-disks"
