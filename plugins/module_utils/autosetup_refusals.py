@@ -152,8 +152,9 @@ def _order(setup: Autosetup) -> Iterator[str]:
 def _partitions(setup: Autosetup, drives: Mapping[int, str], machine: Machine) -> Iterator[str]:
     if not setup.parts:
         yield "There is no PART."
+    count = sum(line.startswith("PART") for _n, line in setup.lines)  # also what is not read for want of a blank
     for n, part in enumerate(setup.parts, 1):
-        yield from _partition(n, part, share(part, setup, len(drives)) or 0, last=n == len(setup.parts))
+        yield from _partition(n, part, share(part, setup, len(drives)) or 0, last=n == count)
     esps = [part for part in setup.parts if part.filesystem == "esp"]
     if machine.uefi and len(esps) != 1:
         yield f"The server starts by UEFI and needs one EFI system partition, and there are {len(esps)}."
