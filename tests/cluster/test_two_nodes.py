@@ -14,6 +14,8 @@ from typing import Any
 from .conftest import Play, Played
 
 HEAD, WORKER = "gpunode-cluster-1", "gpunode-cluster-2"
+URL = "http://$(hostname -i):8000/v1/completions"
+REQUEST = {"model": "pocket", "prompt": "Say hello.", "max_tokens": 1}
 
 
 def on(node: str, *command: str) -> str:
@@ -75,10 +77,11 @@ def test_a_worker_that_differs_stops_both(served: Played, play: Play) -> None:
 def test_after_a_worker_was_killed_it_serves_again(served: Played, play: Play) -> None:
     on(WORKER, "docker", "kill", "--signal", "KILL", "vllm-server")
     on(WORKER, "docker", "start", "vllm-server")
-    # The head gives up when its other half is gone, and its container starts again.
-    deadline = time.monotonic() + 300
+    # An idle head does not notice; at the next request it gives up, and its container starts again.
+    deadline = time.monotonic() + 900
     while container(HEAD)["RestartCount"] == 0 or container(HEAD)["State"]["Health"]["Status"] != "healthy":
         assert time.monotonic() < deadline, on(HEAD, "docker", "logs", "--tail", "30", "vllm-server")
+        on(HEAD, "sh", "-c", f"curl --silent --max-time 5 --json '{json.dumps(REQUEST)}' {URL} || true")
         time.sleep(5)
     proven = play("playbooks/verify.yml")
     assert proven.returncode == 0, proven.stdout

@@ -26,7 +26,7 @@ def test_complete_and_pinned(host):
     first = from_hub("open")
     folder = f"{MODELS}/toolserve--open/{COMMIT}"
     assert first.returncode == 0
-    assert f"vllm_model_path={folder} revision={COMMIT}" in first.stdout
+    assert f"vllm_model_path={folder} revision={COMMIT}" in " ".join(first.stdout.split())
     host.check_output(f"cd /srv/bench/pocket_model/model && for file in *; do cmp $file {folder}/$file || exit; done")
     assert not host.file(f"{folder}/pytorch_model.bin").exists
     note = json.loads(host.check_output(f"cat {folder}/{NOTE}"))
@@ -82,10 +82,15 @@ def test_disk_too_small_and_no_licence(host):
 
 def test_image_is_pulled_in_the_background(host):
     """From a real registry on the node."""
-    image = "127.0.0.1:5000/bench:1"
-    settings = "{version: 0.1, storage: {filesystem: {rootdirectory: /srv/registry}}, http: {addr: '127.0.0.1:5000'}}"
+    # Not 5000: there Debian's own service asks for a password.
+    registry = "127.0.0.1:5055"
+    image = f"{registry}/bench:1"
+    settings = (
+        f"{{version: 0.1, storage: {{filesystem: {{rootdirectory: /srv/registry}}}}, http: {{addr: '{registry}'}}}}"
+    )
     host.check_output("echo %s > /srv/registry.yml", settings)
     host.check_output("systemd-run --unit=bench-registry docker-registry serve /srv/registry.yml")
+    wait_for(host, f"curl --silent --fail http://{registry}/v2/")
     host.check_output(f"tar --create /etc/hostname | docker import - {image} && docker push --quiet {image}")
     host.check_output(f"docker image rm {image}")
     assert play(model_weights_source="none", pull_image=image).returncode == 0
