@@ -45,7 +45,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/clients tests/cluster tests/contract tests/e2e tests/families tests/profiles benchmarks
+	mypy plugins/module_utils tests/bench tests/bootstrap tests/clients tests/cluster tests/contract tests/e2e tests/families tests/profiles benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -113,6 +113,9 @@ prepare: $(READY) ## Images of the bench, and the collection as users install it
 
 cluster: prepare ## One model on two nodes, set up by the play (about 5 minutes; KEEP_NODES=1 leaves them)
 	pytest tests/cluster
+
+bootstrap: prepare ## A rented server that is made up, from bare disks to a verified tool call, and what goes wrong (half an hour)
+	pytest tests/bootstrap --numprocesses 2 --dist worksteal
 
 interrupt-node: prepare ## Kill the play at 20 random moments on nodes with a past and run it again (TIMES=20 JOBS=1 SEED=… POWER_CUT=1)
 	@$(VENV)/bin/python -m tests.bench.interrupt --times $(TIMES) --jobs $(JOBS) $(if $(SEED),--seed $(SEED)) $(if $(POWER_CUT),--power-cut)

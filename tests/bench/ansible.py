@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,14 @@ def playbook(name: str, inventory: str, *arguments: str, quiet: bool = False) ->
     return result.returncode
 
 
-def captured_playbook(name: str, inventory: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a playbook, without an inventory if there is none, and show nothing; ``stdout`` holds all that it says."""
-    return _captured(_playbook_command(name, inventory, *arguments))
+def captured_playbook(
+    name: str, inventory: str | None, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook, without an inventory if there is none, and show nothing; ``stdout`` holds all that it says.
+
+    :param environment: variables that it gets beside those of this process.
+    """
+    return _captured(_playbook_command(name, inventory, *arguments), environment)
 
 
 def adhoc(module: str, options: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -52,11 +58,11 @@ def _playbook_command(name: str, inventory: str | None, *arguments: str) -> list
     return [_program("ansible-playbook"), *(["-i", inventory] if inventory else []), name, *arguments]
 
 
-def _captured(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _captured(command: list[str], environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command,
         cwd=REPOSITORY,
-        env=_environment(),
+        env={**_environment(), **(environment or {})},
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, the toolserve.gpunode authors
+# GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The file of known hosts that SSH reads for a server, and the least change that makes it right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.toolserve.gpunode.plugins.module_utils.ssh_host_keys import read
+
+_NO_FILES = ("none", "/dev/null")
+
+
+def target(options: str, file: str = "") -> dict[str, Any]:
+    """Where SSH goes, and how it knows the server, from the output of ``ssh -G``.
+
+    :param file: the file of known hosts that a person has chosen; empty for the one that SSH reads.
+    :return: ``host``, ``port``, ``name`` (of the server in known_hosts) and ``known_hosts``, which is empty where SSH
+        is told to remember nothing.
+    """
+    values: dict[str, str] = {}
+    for line in options.splitlines():
+        keyword, _space, value = line.partition(" ")
+        values.setdefault(keyword.lower(), value.strip())
+    host, port = values.get("hostname", ""), int(values.get("port", "22"))
+    alias = values.get("hostkeyalias", "")
+    files = values.get("userknownhostsfile", "").split()
+    remembers = not set(map(str.lower, files[:1])) & set(_NO_FILES)
+    return {
+        "host": host,
+        "port": port,
+        "name": alias or (host if port == 22 else f"[{host}]:{port}"),
+        "known_hosts": str(Path(file).expanduser()) if file else next(iter(files), "") if remembers else "",
+    }
+
+
+def plan(found: str, name: str, keys: Sequence[str]) -> dict[str, Any]:
+    """What has to change so that a server is known by these keys and by no others.
+
+    :param found: the output of ``ssh-keygen -F NAME``.
+    :param name: the server's name in the file.
+    :param keys: its keys, as OpenSSH writes them.
+    :return: ``changed``; ``remove``: whether the entries of that name have to go first; ``add``: the lines to add;
+        ``others``: the names that stand in the same lines, each with a line of its own, so that those hosts stay known.
+    """
+    entries = [line for line in found.splitlines() if line.strip() and not line.startswith(("#", "@"))]
+    present = set(read("\n".join(entries)))
+    wanted = read("\n".join(keys))
+    remove = bool(present - set(wanted))
+    missing = wanted if remove else [key for key in wanted if key not in present]
+    others = _others(entries, name) if remove else []
+    return {
+        "changed": bool(missing) or remove,
+        "remove": remove,
+        "add": [f"{name} {key.text}" for key in missing],
+        "others": others,
+    }
+
+
+def _others(entries: Sequence[str], name: str) -> list[dict[str, str]]:
+    found = []
+    for entry in entries:
+        names, _space, key = entry.partition(" ")
+        found += [{"name": each, "line": f"{each} {key}"} for each in names.split(",") if "," in names and each != name]
+    return found
