@@ -28,7 +28,7 @@ def state(text: str | None, content: str) -> str:
     :data:`THERE` where the owner's own file says what has to be said already, :data:`THEIRS` otherwise."""
     if text is None or not text.strip():
         return NOBODY
-    first, _, body = text.partition("\n")
+    first, _line_end, body = text.partition("\n")
     seal = _SEAL.match(first)
     if seal is not None and seal[1] == _digest(body):
         return OURS

@@ -159,7 +159,9 @@ def test_another_host_and_its_user(tmp_path: Path) -> None:
         settings = yaml.safe_load((desk / ".aider.vllm.conf.yml").read_text())["model-settings-file"]
         assert settings == str(desk / ".aider.vllm.model.settings.yml")
         # The play's connection for localhost is not that of other hosts: nothing of theirs is written here.
-        assert played(tmp_path, endpoint, **clients, clients_hosts=["away"]).returncode != 0
+        for client in ("continue", "zed"):
+            away = {**clients, "clients_write": [client], "clients_hosts": ["away"]}
+            assert "UNREACHABLE" in played(tmp_path, endpoint, **away).stdout
     assert files(tmp_path / "home") == {}
 
 
