@@ -16,7 +16,7 @@ SCENARIOS := $(patsubst molecule/%/molecule.yml,molecule-%,$(wildcard molecule/*
 LONG := molecule-node molecule-operation molecule-airgapped
 # The longest first: the short ones fill the gaps that they leave.
 LAYERS := molecule-default $(filter-out molecule-default $(LONG),$(SCENARIOS)) \
-  e2e unit-plays unit-newest-core contract-sample families sanity fuzz pocket-model-sample
+  e2e e2e-agents unit-plays unit-newest-core contract-sample families sanity fuzz pocket-model-sample
 
 .DEFAULT_GOAL := help
 .PHONY: $(SCENARIOS) $(shell sed -nE 's/^([a-z0-9-]+):.*/\1/p' $(MAKEFILE_LIST))
@@ -45,7 +45,7 @@ lint-ansible: $(READY)
 lint-python: $(READY)
 	ruff check .
 	ruff format --check .
-	mypy plugins/module_utils tests/bench tests/bootstrap tests/cluster tests/contract tests/e2e tests/families tests/profiles benchmarks
+	mypy plugins/module_utils tests/bench tests/bootstrap tests/clients tests/cluster tests/contract tests/e2e tests/families tests/profiles benchmarks
 
 lint-docs: $(READY)
 	antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self .
@@ -89,13 +89,19 @@ pocket-model: $(READY) ## Train the pocket model anew (tests/pocket_model/README
 	@$(BENCH) pocket-model train.py
 
 e2e: prepare ## The official client against real vLLM with the parser and the pocket model (E2E_SEED= as it printed)
-	pytest tests/e2e -m "not starts_server and not opencode"
+	pytest tests/e2e -m "not starts_server and not agents and not opencode"
 
 e2e-broken: prepare ## Servers that are started wrong or die: verify.yml refuses each and names the cause (about 6 minutes)
-	pytest tests/e2e -m "starts_server and not opencode"
+	pytest tests/e2e -m starts_server
 
-e2e-opencode: prepare ## The real OpenCode does four tasks, ten times each, by the file that our role wrote (E2E_TIMES=10)
+e2e-agents: prepare ## The real OpenCode, Codex and Claude Code do each of their tasks once, by the files that our role wrote
+	E2E_TIMES=1 pytest tests/e2e -m agents
+
+e2e-opencode: prepare ## The real OpenCode does four tasks, ten times each, and fails by wrong files as we foresee (E2E_TIMES=10)
 	pytest tests/e2e -m opencode
+
+client-schemas: $(READY) ## Continue, Cline, Aider, OGX and llama-stack read the files of our role by their own code (about 5 minutes)
+	pytest tests/clients
 
 molecule: $(SCENARIOS) ## The play on systemd nodes: check, converge, idempotence, verify (or one of them: make molecule-node)
 

@@ -15,12 +15,15 @@ Sources: OpenCode 1.18.33 (session/overflow, ProviderTransform.maxOutputTokens) 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 # What OpenCode asks for when its file sets no limit, and the most that it ever asks for.
 AGENT_OUTPUT = 32000
-# OpenCode 1.18.33 sends 31 kB of system message and tool schemas before the first word of its user.
+# Before the first word of their user OpenCode 1.18.33 and Codex 0.169 send about 30 kB of system message and tool
+# schemas, Cline 3.0 23 kB, Claude Code 2.1 49 kB.
 AGENT_PROMPT = 8000
+_AGENT_PROMPTS = {"claude_code": 12500, "example": 0, "llama_stack": 0, "ogx": 0}  # three of them are no agents
 # Of a context in which one result of a tool fits besides; more is lost to every conversation.
 _MARGIN_MOST, _MARGIN_LEAST, _MARGIN_SHARE = 2048, 256, 16
 # What OpenCode keeps free where limit.input is set.
@@ -68,6 +71,11 @@ class Limits:
             "compaction": self.compaction,
             "longest_prompt": self.longest_prompt,
         }
+
+
+def agent_prompt_of(clients: Iterable[str]) -> int:
+    """How many tokens the most demanding of the clients needs for itself in every request."""
+    return max((_AGENT_PROMPTS.get(client, AGENT_PROMPT) for client in clients), default=AGENT_PROMPT)
 
 
 def default_margin(server: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import same
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import same
 
 # https://docs.docker.com/reference/cli/dockerd/#configuration-reload-behavior and moby's daemon/reload.go. Both have
 # "features" too, but its members (cdi, containerd-snapshotter) are looked at when the daemon starts.

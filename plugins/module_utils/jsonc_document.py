@@ -15,14 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import (
-    DocumentError,
-    parse,
-    same,
-)
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import (
-    secrets as secrets_of_docker,
-)
+from ansible_collections.toolserve.gpunode.plugins.module_utils import json_document
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import DocumentError, parse, same
 
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _COMMENT = re.compile(rf"{_STRING}|(//[^\n]*|/\*.*?\*/)", re.DOTALL)
@@ -57,15 +51,16 @@ def comments(text: str) -> list[str]:
     return [found[1] for found in _COMMENT.finditer(text) if found[1]]
 
 
-def merged(text: str, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+def merged(text: str, settings: Mapping[str, Any], defaults: Mapping[str, Any], member: str | None = None) -> str:
     """The text with ``settings`` in place of what it says, and ``defaults`` where it says nothing.
 
     Objects are merged at every depth; other values are one choice each. The same text where nothing differs.
 
+    :param member: lists of objects are merged too: those are the same that have the same value of this member.
     :raises DocumentError: the file cannot be read, or holds something else where an object has to be.
     """
     before = read(text.encode("utf-8"))
-    wanted = _laid_over(before, settings, "")
+    wanted = _laid_over(before, settings, "", member)
     wanted = _filled(wanted, defaults)
     result = text
     while (changed := _one_change(result, 0, wanted)) is not None:
@@ -77,7 +72,7 @@ def merged(text: str, settings: Mapping[str, Any], defaults: Mapping[str, Any]) 
 
 def secrets(value: Any) -> set[str]:
     """What must not be shown. References such as {env:NAME} are none."""
-    found = {one for one in secrets_of_docker(value) | _api_keys(value) if not _REFERENCE.fullmatch(one)}
+    found = {one for one in json_document.secrets(value) | _api_keys(value) if not _REFERENCE.fullmatch(one)}
     return {one for one in found if len(one) > 3}  # what is shorter would mask half of every output
 
 
@@ -92,10 +87,10 @@ def _api_keys(value: Any) -> set[str]:
 
 def fresh(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """The text of a file that does not exist yet."""
-    return json.dumps(_laid_over(defaults, settings, ""), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_laid_over(defaults, settings, "", None), indent=2, ensure_ascii=False) + "\n"
 
 
-def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any], path: str, member: str | None) -> dict[str, Any]:
     result = dict(below)
     for key, value in above.items():
         place = f"{path}.{key}".lstrip(".")
@@ -105,9 +100,26 @@ def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any], path: str) ->
                     f"{place} holds {json.dumps(below[key])}, and an object has to be there.",
                     "Correct or remove it; it is not overwritten.",
                 )
-            result[key] = _laid_over(below[key], value, place)
+            result[key] = _laid_over(below[key], value, place, member)
+        elif member is not None and isinstance(value, list) and isinstance(below.get(key), list):
+            result[key] = _list_laid_over(below[key], value, place, member)
         else:
             result[key] = value
+    return result
+
+
+def _list_laid_over(below: list[Any], above: list[Any], path: str, member: str) -> list[Any]:
+    def is_same(old: Any, new: Any) -> bool:
+        named = all(isinstance(one, Mapping) and member in one for one in (old, new))
+        return same(old[member], new[member]) if named else same(old, new)
+
+    result = list(below)
+    for item in above:
+        place = next((number for number, old in enumerate(below) if is_same(old, item)), None)
+        if place is None:
+            result.append(item)
+        elif isinstance(item, Mapping):
+            result[place] = _laid_over(below[place], item, f"{path}[{place}]", member)
     return result
 
 

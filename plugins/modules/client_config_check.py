@@ -156,10 +156,10 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import (
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.cause import CERTAIN, LIKELY, POSSIBLE, Cause
 from ansible_collections.toolserve.gpunode.plugins.module_utils.client_rules_opencode import Comparison
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import DocumentError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_error import EndpointError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_options import client_for
 from ansible_collections.toolserve.gpunode.plugins.module_utils.endpoint_state import EndpointState, look
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import DocumentError
 from ansible_collections.toolserve.gpunode.plugins.module_utils.profile import reasons
 
 _CONFIDENCE = (CERTAIN, LIKELY, POSSIBLE)

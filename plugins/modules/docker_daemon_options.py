@@ -143,15 +143,15 @@ import tempfile
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.toolserve.gpunode.plugins.module_utils import document_file
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import (
+from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_effect import effect
+from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_merge import merge
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import (
     DocumentError,
     parse,
     render,
     same,
     secrets,
 )
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_effect import effect
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_merge import merge
 
 
 class DaemonOptions:

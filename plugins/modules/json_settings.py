@@ -45,8 +45,15 @@ options:
       - Settings for the gaps only. A value in the file is never changed by them.
     type: dict
     default: {}
+  lists_by:
+    description:
+      - Lists of objects are merged too. An entry of the file that has the same value of this member as one of
+        O(settings) is merged with it, the other entries stay. Entries that are new come last.
+      - By default a list is one value, which is replaced.
+    type: str
 seealso:
   - module: toolserve.gpunode.client_config_check
+  - module: toolserve.gpunode.generated_file
 author:
   - toolserve.gpunode authors (@toolserve)
 """
@@ -89,7 +96,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.toolserve.gpunode.plugins.module_utils import document_file, jsonc_document
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import DocumentError, same
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import DocumentError, same
 
 
 class JsonSettings:
@@ -101,13 +108,14 @@ class JsonSettings:
     def run(self) -> None:
         content = self.read()
         settings, defaults = self.module.params["settings"], self.module.params["defaults"]
+        lists_by = self.module.params["lists_by"]
         try:
             before = {} if content is None else jsonc_document.read(content)
             old = "" if content is None else content.decode("utf-8")
             new = (
                 jsonc_document.fresh(settings, defaults)
                 if content is None
-                else jsonc_document.merged(old, settings, defaults)
+                else jsonc_document.merged(old, settings, defaults, lists_by)
             )
             after = jsonc_document.read(new.encode("utf-8"))
         except DocumentError as error:
@@ -144,6 +152,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "settings": {"type": "dict", "default": {}},
             "defaults": {"type": "dict", "default": {}},
+            "lists_by": {"type": "str"},
         },
         supports_check_mode=True,
     )

@@ -26,12 +26,30 @@ def opencode() -> Path:
     :raises BenchError: it cannot be installed.
     """
     modules = _installed("opencode")
-    arch = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    arch = _arch()
     old = arch == "x64" and "avx2" not in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     program = modules / f"opencode-linux-{arch}{'-baseline' if old else ''}" / "bin/opencode"
     if not program.is_file():
         raise BenchError(f"OpenCode has no program for this machine ({platform.machine()}): {program} is not there.")
     return program
+
+
+def cline() -> Path:
+    """The program of Cline's command line, installed likewise."""
+    found = sorted(_installed("cline").glob("@cline/cli-linux-*/bin/cline"))
+    if not found:
+        raise BenchError(f"Cline has no program for this machine ({platform.machine()}).")
+    return found[0]
+
+
+def continue_() -> list[str]:
+    """The command of Continue's command line, installed likewise."""
+    return ["node", str(_installed("continue") / "@continuedev/cli/dist/cn.js")]
+
+
+def continue_validator() -> list[str]:
+    """The command with which Continue validates a file."""
+    return ["node", str(_installed("continue") / "@continuedev/config-yaml/dist/cli.js")]
 
 
 def codex() -> Path:
@@ -40,6 +58,20 @@ def codex() -> Path:
     if not found:
         raise BenchError(f"Codex has no program for this machine ({platform.machine()}).")
     return found[0]
+
+
+def claude_code() -> Path:
+    """The program of Claude Code, installed likewise; it is no free software, and nothing of it is kept elsewhere."""
+    modules = _installed("claude-code") / "@anthropic-ai"
+    program = modules / f"claude-code-linux-{_arch()}/claude"
+    if not program.is_file():
+        raise BenchError(f"Claude Code has no program for this machine ({platform.machine()}).")
+    return program
+
+
+def _arch() -> str:
+    """As npm calls it."""
+    return {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def _installed(client: str) -> Path:

@@ -5,27 +5,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
 from openai import OpenAI
 
 from tests.bench import engine
+from tests.bench import server as bench
 from tests.bench.console import BenchError
 from tests.bench.server import Server, serving_pocket_model
 from tests.pocket_model import shapes
 
-from . import chat
+from . import chat, scripted
 from .exchange import Draw, Exchange, Make
 
 SEED = int(os.environ.get("E2E_SEED") or random.randrange(10**6))
 # The model copies 98 of 100 requests and more: five wrong ones in a row are no chance.
 _TRIES = 5
+_STEPS = Path(__file__).parent / "agents/steps.jinja"
 
 
 def pytest_report_header() -> str:
@@ -50,6 +54,33 @@ def server(engine_client: docker.DockerClient) -> Iterator[Server]:
             yield serving
     except BenchError as error:
         pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def agents_server(engine_client: docker.DockerClient) -> Iterator[Server]:
+    """For agents: its template hands the model one line of a message after the other.
+
+    Agents name no temperature; with 0 the model says to them what it says to who asks it the same.
+    """
+    command = [*bench.arguments(), "--chat-template", f"/opt/agents/{_STEPS.name}"]
+    command += ["--override-generation-config", json.dumps({"temperature": 0})]
+    try:
+        with serving_pocket_model(engine_client, command, {_STEPS.parent: "/opt/agents"}) as serving:
+            yield serving
+    except BenchError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[scripted.Serve]:
+    """Starts servers with a scripted model."""
+    with scripted.servers(tmp_path_factory.mktemp("scripted")) as started:
+        yield started
+
+
+@pytest.fixture
+def drawn(request: pytest.FixtureRequest) -> scripted.Drawn:
+    return scripted.Drawn(random.Random(f"{SEED}/{request.node.nodeid}"))
 
 
 @pytest.fixture(scope="session")

@@ -14,28 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .session import Session, ToolUse
+
 _SECONDS = 300
 # Its tools in their order: with them the model's prompt is the same in a plain request as from OpenCode.
 TOOLS = ("bash", "edit", "glob", "grep", "read", "skill", "task", "todowrite", "webfetch", "write")
-
-
-@dataclass(frozen=True)
-class ToolUse:
-    """One call, as OpenCode has recorded it."""
-
-    tool: str
-    status: str
-    input: dict[str, Any]
-    output: str
-
-
-@dataclass(frozen=True)
-class Session:
-    """``error``: what the server or OpenCode said, empty where nothing went wrong; the rest is its own record."""
-
-    uses: tuple[ToolUse, ...]
-    texts: tuple[str, ...]
-    error: str
 
 
 @dataclass(frozen=True)

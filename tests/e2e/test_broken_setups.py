@@ -144,7 +144,7 @@ def test_a_server_that_dies_at_its_start(engine_client: docker.DockerClient, tmp
     try:
         container.start()
         url = f"{bench.address_of(container)}/v1"
-        result = verify(tmp_path, url, "a-canary-key", verify_container=container.name, verify_wait_seconds=120)
+        result = verify(tmp_path, url, "a-canary-key", verify_container=container.name, verify_wait_seconds=900)
     finally:
         container.remove(force=True, v=True)
     _refused(result, "65536")

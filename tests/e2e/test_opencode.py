@@ -12,50 +12,40 @@ import json
 import os
 import string
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import docker
 import pytest
 from openai import OpenAI
 
 from tests.bench import npm
-from tests.bench import server as bench
 from tests.bench.server import Server
 from tests.pocket_model import shapes
 
 from . import clients_play
 from .conftest import SEED
-from .opencode import TOOLS, OpenCode, Session
+from .opencode import TOOLS, OpenCode
+from .session import Session
 
-pytestmark = pytest.mark.opencode
+pytestmark = [pytest.mark.agents, pytest.mark.opencode]
 
 _TIMES = int(os.environ.get("E2E_TIMES") or 10)
 _TRIES = 8  # of requests until there is one that the model, asked directly, copies right
-_TEMPLATE = Path(__file__).parent / "agents/steps.jinja"
 
 
 @pytest.fixture(scope="module")
-def server(engine_client: docker.DockerClient) -> Iterator[Server]:
-    """The good one, with a template that hands the model one line of a message after the other."""
-    command = [*bench.arguments(), "--chat-template", f"/opt/agents/{_TEMPLATE.name}"]
-    with bench.serving_pocket_model(engine_client, command, {_TEMPLATE.parent: "/opt/agents"}) as serving:
-        yield serving
-
-
-@pytest.fixture(scope="module")
-def home(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(agents_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with nothing but what the role has written."""
     home = tmp_path_factory.mktemp("home")
-    done = clients_play.write(server, home / ".config/opencode/opencode.json")
+    done = clients_play.write(agents_server, home / ".config/opencode/opencode.json")
     assert done.returncode == 0
     return home
 
 
 @pytest.fixture
-def agent(server: Server, home: Path, tmp_path: Path) -> OpenCode:
-    return OpenCode(npm.opencode(), home, tmp_path, server.api_key)
+def agent(agents_server: Server, home: Path, tmp_path: Path) -> OpenCode:
+    return OpenCode(npm.opencode(), home, tmp_path, agents_server.api_key)
 
 
 @dataclass(frozen=True)
@@ -80,8 +70,8 @@ def files(request: pytest.FixtureRequest) -> Files:
 
 
 @pytest.fixture
-def client(server: Server) -> OpenAI:
-    return OpenAI(base_url=server.url, api_key=server.api_key, timeout=600, max_retries=0)
+def client(agents_server: Server) -> OpenAI:
+    return OpenAI(base_url=agents_server.url, api_key=agents_server.api_key, timeout=600, max_retries=0)
 
 
 Expected = tuple[tuple[str, dict[str, str]], ...]

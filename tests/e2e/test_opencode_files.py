@@ -27,13 +27,13 @@ Change = Callable[[dict[str, Any]], Any]
 
 
 @pytest.fixture
-def agent(server: Server, tmp_path: Path) -> OpenCode:
+def agent(agents_server: Server, tmp_path: Path) -> OpenCode:
     """With the role's file in its project, which wins over the one in its home."""
     home, project = tmp_path / "home", tmp_path / "project"
     home.mkdir()
     project.mkdir()
     (project / "notes.txt").write_text("hello from the garden\n")
-    return OpenCode(npm.opencode(), home, project, server.api_key)
+    return OpenCode(npm.opencode(), home, project, agents_server.api_key)
 
 
 def right_file(url: str) -> dict[str, Any]:
@@ -92,12 +92,12 @@ def entry(document: dict[str, Any]) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_wrong_file(agent: OpenCode, server: Server, change: Change, observed: str, predicted: str) -> None:
-    document = right_file(server.url)
+def test_a_wrong_file(agent: OpenCode, agents_server: Server, change: Change, observed: str, predicted: str) -> None:
+    document = right_file(agents_server.url)
     change(document)
     file = agent.project / "opencode.json"
     file.write_text(json.dumps(document))
-    first, *_others = clients_play.checked(file, server.api_key)
+    first, *_others = clients_play.checked(file, agents_server.api_key)
     assert predicted in first["symptom"]
     session = agent.ask("Read the file notes.txt", "--model", "vllm/pocket")
     print(session)
@@ -106,14 +106,14 @@ def test_a_wrong_file(agent: OpenCode, server: Server, change: Change, observed:
 
 
 @pytest.mark.parametrize("reasoning", [True, False])
-def test_reasoning_is_said_of_a_model_that_does_not(agent: OpenCode, server: Server, reasoning: bool) -> None:
+def test_reasoning_is_said_of_a_model_that_does_not(agent: OpenCode, agents_server: Server, reasoning: bool) -> None:
     """OpenCode 1.18 asks for an effort then; vLLM 0.32 ignores that, so that nothing fails here."""
-    with _recorded(server.url) as (url, requests):
+    with _recorded(agents_server.url) as (url, requests):
         document = right_file(url)
         entry(document)["reasoning"] = reasoning
         file = agent.project / "opencode.json"
         file.write_text(json.dumps(document))
-        causes = clients_play.checked(file, server.api_key)
+        causes = clients_play.checked(file, agents_server.api_key)
         session = agent.ask("Read the file notes.txt", "--variant", "high")
     assert [use.status for use in session.uses] == ["completed"]
     assert [cause["symptom"] for cause in causes if "reasoning is true" in cause["symptom"]] == (
@@ -157,12 +157,12 @@ USERS = """{
 """
 
 
-def test_a_file_with_comments_is_merged_and_works(agent: OpenCode, server: Server) -> None:
+def test_a_file_with_comments_is_merged_and_works(agent: OpenCode, agents_server: Server) -> None:
     file = agent.project / "opencode.json"
     file.write_text(USERS)
-    assert clients_play.write(server, file).returncode == 0
+    assert clients_play.write(agents_server, file).returncode == 0
     first = file.read_bytes()
-    assert "changed=0" in clients_play.write(server, file).stdout
+    assert "changed=0" in clients_play.write(agents_server, file).stdout
     assert file.read_bytes() == first
     for kept in ("// my own", "// as the others call me", '"mine": { "npm"', '"name": "My model"'):
         assert kept in first.decode()
@@ -170,7 +170,7 @@ def test_a_file_with_comments_is_merged_and_works(agent: OpenCode, server: Serve
     assert resolved["username"] == "somebody" and "mine" in resolved["provider"]
     assert entry(resolved)["name"] == "My model"
     assert entry(resolved)["limit"] == {"context": 1792, "output": 512}
-    assert clients_play.checked(file, server.api_key) == []
+    assert clients_play.checked(file, agents_server.api_key) == []
     session = agent.ask("Read the file notes.txt")
     assert [(use.tool, use.status) for use in session.uses] == [("read", "completed")]
 

@@ -34,10 +34,15 @@ class Server:
     port: int
     log: Path
 
+    @property
+    def url(self) -> str:
+        """Of the OpenAI API, with its /v1."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
     def check(self) -> dict[str, Any]:
         """What tool_call_check returns for it."""
         self.wait()
-        client = OpenAIClient(f"http://127.0.0.1:{self.port}/v1", timeout=120)
+        client = OpenAIClient(self.url, timeout=120)
         found = results(run(client, Options(profile=self.setup.served(), seed=_SEED)))
         print(found["summary"])
         return found
@@ -72,10 +77,13 @@ class Servers:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Servers]:
+def serving(folder: Path, api_key: str = "") -> Iterator[Servers]:
+    """With ``api_key`` all of them want that one."""
     release = load()[RELEASE]
     interpreter.prepare([release])
     environment = {**interpreter.environment(release), "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+    if api_key:
+        environment["VLLM_API_KEY"] = api_key
     with (
         (folder / _LOG).open("w") as log,
         subprocess.Popen(

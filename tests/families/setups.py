@@ -16,7 +16,6 @@ from tests.contract import command_lines
 from tests.contract.releases import Release
 from tests.profiles.reading import read
 
-_CONTEXT = 32768
 # Needs a GPU, several, or nothing here: it does not change what arrives.
 _LEFT_OUT = ("gpu-memory-utilization", "tensor-parallel-size", "quantization", "dtype", "ignore-patterns")
 
@@ -25,13 +24,15 @@ _LEFT_OUT = ("gpu-memory-utilization", "tensor-parallel-size", "quantization", "
 class Setup:
     """``family``: a name of tests/contract/driver/families.py; ``parser``: the profile's own unless another is named.
 
-    ``template`` stands in for one that is in no repository here, that of the model.
+    ``template`` stands in for one that is in no repository here, that of the model. ``context`` is in tokens, which are
+    bytes here.
     """
 
     profile: str
     family: str
     parser: str | None = None
     template: str | None = None
+    context: int = 32768
 
     @property
     def name(self) -> str:
@@ -42,7 +43,7 @@ class Setup:
         profile = copy.deepcopy(read(self.profile))
         for argument in _LEFT_OUT:
             profile["vllm"]["arguments"].pop(argument, None)
-        profile["context"] |= {"maximum": _CONTEXT, "output": 512}
+        profile["context"] |= {"maximum": self.context, "output": 512}
         if self.parser:
             profile["tool_calls"] |= {"parser": self.parser, "parser_plugin": None}
         if self.template:

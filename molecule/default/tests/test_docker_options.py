@@ -16,8 +16,8 @@ import yaml
 from playing import REPOSITORY, changes, said, set_up_docker
 
 sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / ".bench/collections")]
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import render  # noqa: E402
 from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_merge import merge  # noqa: E402
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import render  # noqa: E402
 
 from tests import daemon_documents  # noqa: E402
 

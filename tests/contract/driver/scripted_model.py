@@ -22,11 +22,6 @@ def _read(*names: str) -> list[Call]:
     return [("read", {"filePath": name}) for name in names]
 
 
-def _configure(start: re.Match[str]) -> _Answer:
-    values, _end = json.JSONDecoder().raw_decode(start.string[start.end() :])
-    return "", [("configure", values)]
-
-
 _QUESTIONS: tuple[tuple[str, Callable[[re.Match[str]], _Answer]], ...] = (
     (r"Read the files (\S+) and (\S+?)[.,](?=\s|<|\[|$)", lambda seen: ("", _read(*seen.groups()))),
     (r"Explain what you do, then read the file (\S+)\.", lambda seen: ("I read that file.", _read(seen[1]))),
@@ -41,14 +36,17 @@ _QUESTIONS: tuple[tuple[str, Callable[[re.Match[str]], _Answer]], ...] = (
         lambda seen: ("", [("get_weather", {"city": seen[1], "unit": seen[2]})]),
     ),
     (r"What time is it now\?", lambda _seen: ("", [("current_time", {})])),
-    (r"Call the tool configure with exactly these arguments: ", _configure),
+    (
+        rf"Call the tool (\w+) with exactly these arguments: (\{{.*?\}}){_END}",
+        lambda seen: ("", [(seen[1], json.loads(seen[2]))]),
+    ),
     (r"Tell me a joke\.", lambda _seen: ("A parser walks into a bar.", [])),
     (r"Say hello\.", lambda _seen: ("Hello.", [])),
 )
 _CODE = re.compile(r"\b\d{5}-[a-z]+\b")
 _UNIT: Call = ("set_unit", {"unit": "celsius"})
 # Of the tools that the questions are about; a server may leave them out of the prompt.
-_TOOLS = re.compile("filePath|Set the unit|Set all values")
+_TOOLS = re.compile("file_?[pP]ath|yield_time_ms|Set the unit|Set all values")
 
 
 def answers(prompt: str, family: Family) -> Iterator[str]:

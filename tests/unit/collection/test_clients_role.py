@@ -7,9 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,36 +14,9 @@ import pytest
 import tomllib
 from ansible_collections.toolserve.gpunode.tests.unit.plugins.fake_endpoint import FakeEndpoint, markup_left
 
+from tests.unit.collection.clients_play import KEY, played
+
 pytestmark = pytest.mark.plays
-
-REPOSITORY = Path(__file__).parents[3]
-KEY = "k-canary-of-the-endpoint"
-
-
-def played(folder: Path, endpoint: FakeEndpoint, *options: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """The end of the play; the endpoint's key is in nothing that it printed or wrote."""
-    given = {
-        "clients_url": endpoint.url,
-        "clients_api_key": KEY,
-        "clients_agent_prompt": 300,
-        "clients_write": ["opencode"],
-        "clients_opencode_path": str(folder / "agent/opencode.json"),
-        **settings,
-    }
-    command = [sys.executable, "-m", "ansible", "playbook", "-i", "localhost,", "playbooks/clients.yml", "--diff"]
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
-        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-    }
-    started_in: dict[str, Any] = {"cwd": REPOSITORY, "env": environment}
-    done = subprocess.run(
-        [*command, *options, "-e", json.dumps(given)], **started_in, capture_output=True, text=True, check=False
-    )
-    print(done.stdout, done.stderr)  # shown where a test fails
-    written = "".join(file.read_text() for file in folder.rglob("*") if file.is_file())
-    assert KEY not in done.stdout + done.stderr + written
-    return done
 
 
 def test_what_is_proven_is_written_once(tmp_path: Path) -> None:
@@ -65,8 +35,9 @@ def test_what_is_proven_is_written_once(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_where_tool_calls_fail(tmp_path: Path) -> None:
-    with FakeEndpoint(api_key=KEY, spoil=markup_left).serving() as endpoint:
-        assert played(tmp_path, endpoint).returncode == 2
+    with FakeEndpoint(api_key=KEY, spoil=markup_left("tools")).serving() as endpoint:
+        done = played(tmp_path, endpoint)
+    assert done.returncode == 2 and "parser" in done.stdout
     assert not (tmp_path / "agent").exists()
 
 
@@ -75,6 +46,7 @@ def test_nothing_is_written_where_tool_calls_fail(tmp_path: Path) -> None:
     [
         ({"clients_context": 4096}, "Set clients_context to 1792 or less"),
         ({"clients_agent_prompt": 8000}, "Give the server at least"),
+        ({"clients_agent_prompt": 0, "clients_write": ["claude_code"]}, "own prompt takes about 12500"),
         ({"clients_model": "rocket"}, "serves pocket and not rocket"),
         ({"clients_write": ["opencod"]}, "opencod"),
     ],
@@ -113,6 +85,7 @@ def test_files_that_leave_the_users_own_alone(tmp_path: Path) -> None:
     assert written["apiKeyHelper"] == "printenv VLLM_API_KEY"
     assert written["env"]["ANTHROPIC_BASE_URL"] == endpoint.url.removesuffix("/v1")
     assert set(written["env"]) >= {"ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL", "CLAUDE_CODE_MAX_OUTPUT_TOKENS"}
+    assert written["env"]["CLAUDE_CODE_MAX_CONTEXT_TOKENS"] == "14792"  # 1792 and what it keeps free by itself
     profile = tomllib.loads(codex.read_text())
     assert profile["model_providers"]["vllm"] == {
         "name": "vLLM",
@@ -122,10 +95,11 @@ def test_files_that_leave_the_users_own_alone(tmp_path: Path) -> None:
     }
     assert (profile["model"], profile["model_context_window"]) == ("pocket", 1792)
     assert profile["model_auto_compact_token_limit"] == 1280
+    assert profile["agents"] == {"enabled": False}
 
 
 def test_the_models_of_one_host_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    home = tmp_path / "home"
+    home = tmp_path / "own"
     with FakeEndpoint(api_key=KEY).serving() as endpoint:
         for name in ("", "coder"):
             settings = {"clients_write": ["claude_code", "codex", "opencode"], "clients_name": name}

@@ -74,6 +74,13 @@ def test_one_tag_needs_nothing_that_another_one_finds_out(tmp_path: Path, tag: s
     assert ("Remember how containers get the GPU" in done.stdout) == (tag in ("vllm", "verify"))
 
 
+@pytest.mark.parametrize("clients", [[], ["zed", "continue"]])
+def test_the_files_of_clients_come_last_where_they_are_asked_for(tmp_path: Path, clients: list[str]) -> None:
+    done = run(tmp_path, "toolserve.gpunode.site", "--check", "--tags", "clients", clients_write=clients)
+    assert done.returncode == 0
+    assert ("clients : Endpoint | Look at it" in done.stdout) == bool(clients)
+
+
 def test_what_a_skipped_role_would_have_said_is_looked_at(tmp_path: Path) -> None:
     skipped = "preflight,docker,nvidia_driver,nvidia_container_toolkit,model_weights,vllm"
     done = run(tmp_path, "toolserve.gpunode.site", "--check", "--skip-tags", skipped)

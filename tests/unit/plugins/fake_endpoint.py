@@ -110,7 +110,7 @@ def _call(tool: str, /, **arguments: str) -> tuple[str, str]:
 def cut(answer: Answer, max_tokens: int, *, stream: bool) -> Answer:
     """What vLLM 0.32 with the parser qwen_tools makes of an answer that max_tokens ends."""
     share = max_tokens / answer.completion_tokens
-    rest = {"completion_tokens": max_tokens, "finish_reason": "length"}
+    rest: dict[str, Any] = {"completion_tokens": max_tokens, "finish_reason": "length"}
     if not answer.calls:
         return replace(answer, content=(answer.content or "")[: max_tokens * 5], **rest)
     name, arguments = answer.calls[0]
@@ -128,7 +128,8 @@ def completion(answer: Answer, usage: dict[str, int]) -> dict[str, Any]:
     ]
     message = {"role": "assistant", "content": answer.content, "refusal": None, "tool_calls": calls, "reasoning": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": answer.finish, "stop_reason": None}
-    return {"id": "chatcmpl-1", "object": "chat.completion", "model": "pocket", "choices": [choice], "usage": usage}
+    about = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1_795_000_000, "model": "pocket"}
+    return {**about, "choices": [choice], "usage": usage}
 
 
 def chunks(answer: Answer, usage: dict[str, int]) -> list[dict[str, Any]]:
@@ -149,7 +150,8 @@ def chunks(answer: Answer, usage: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def _chunk(choices: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "pocket", "choices": choices}
+    about = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1_795_000_000, "model": "pocket"}
+    return {**about, "choices": choices}
 
 
 def sse(document: Any) -> bytes:
@@ -208,8 +210,8 @@ class FakeEndpoint:
             return Refusal(404, f"The model `{request['model']}` does not exist.")
         if refusal := self._refusal(request):
             return refusal
-        answer = right_answer(request)
-        answer = self.spoil(request, answer) if self.spoil else answer
+        right = right_answer(request)
+        answer = self.spoil(request, right) if self.spoil else right
         if isinstance(answer, Answer) and answer.completion_tokens > request.get("max_tokens", 512):
             return cut(answer, request["max_tokens"], stream=request["stream"])
         return answer

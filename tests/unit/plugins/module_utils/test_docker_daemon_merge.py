@@ -9,8 +9,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import parse, render, same
 from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_merge import merge
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import parse, render, same
 from ansible_collections.toolserve.gpunode.tests import daemon_documents
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.toolserve.gpunode.plugins.module_utils import jsonc_document as document
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import DocumentError
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import DocumentError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,6 +88,28 @@ def test_a_value_is_replaced_where_it_stands() -> None:
 
 def test_numbers_and_booleans_are_no_equals() -> None:
     assert document.merged('{"a": 1}', {"a": True}, {}) == '{"a": true}'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([], [{"name": "a", "n": 1}]),
+        ([{"name": "b", "n": 7}], [{"name": "b", "n": 7}, {"name": "a", "n": 1}]),
+        ([{"name": "a", "n": 7, "mine": 1}, {"name": "b"}], [{"name": "a", "n": 1, "mine": 1}, {"name": "b"}]),
+        (["a", {"other": 1}], ["a", {"other": 1}, {"name": "a", "n": 1}]),
+    ],
+)
+def test_lists_are_merged_by_a_member_where_that_is_asked_for(before: list[Any], after: list[Any]) -> None:
+    text, asked = json.dumps({"x": {"list": before}}, indent=2), {"x": {"list": [{"name": "a", "n": 1}]}}
+    result = document.merged(text, asked, {}, "name")
+    assert json.loads(result) == {"x": {"list": after}}
+    assert document.merged(result, asked, {}, "name") == result
+    assert json.loads(document.merged(text, asked, {})) == asked
+
+
+def test_a_comment_in_a_list_that_changes_is_not_lost_without_a_word() -> None:
+    with pytest.raises(DocumentError, match="comments in what is there now would be lost"):
+        document.merged('{"list": [ /* mine */ ]}', {"list": [{"name": "a"}]}, {}, "name")
 
 
 @pytest.mark.parametrize(

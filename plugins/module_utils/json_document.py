@@ -2,9 +2,9 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Docker's daemon.json as text: read strictly, written the way its owner indents it.
+"""A JSON file of options that its owner edits too: read strictly, written the way its owner indents it.
 
-dockerd itself takes the last of two equal keys and ignores what a person meant by the first. Whoever merges such a file
+JSON programs take the last of two equal keys and ignore what a person meant by the first. Whoever merges such a file
 loses something without a word, so everything doubtful is an error with its place here.
 """
 
@@ -21,7 +21,7 @@ _LINE_START = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 _URL_PASSWORD = re.compile(r"://[^/@\s:]*:([^/@\s]+)@")
 _SECRET_KEY = re.compile(r"token|password|secret|credential", re.IGNORECASE)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_DEEPEST = 100  # containers within containers; Python's own limit is near 1000, and no option of dockerd needs ten
+_DEEPEST = 100  # containers within containers; Python's own limit is near 1000, and no file of options needs ten
 
 
 class DocumentError(ValueError):
@@ -69,7 +69,7 @@ def render(document: dict[str, Any], like: str = "") -> str:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values mean the same to dockerd: key order does not count, 1, 1.0 and true are three values."""
+    """Whether two values mean the same: key order does not count, 1, 1.0 and true are three values."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 

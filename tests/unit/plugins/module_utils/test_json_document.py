@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.toolserve.gpunode.plugins.module_utils.docker_daemon_document import (
+from ansible_collections.toolserve.gpunode.plugins.module_utils.json_document import (
     DocumentError,
     parse,
     render,
