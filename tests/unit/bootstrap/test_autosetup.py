@@ -25,7 +25,7 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils.autosetup_settin
 )
 from ansible_collections.toolserve.gpunode.plugins.module_utils.autosetup_traps import problems
 from ansible_collections.toolserve.gpunode.tests.unit.bootstrap.setups import ALL, FOLDER, MATRIX, UBUNTU, SetUp
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
@@ -194,6 +194,7 @@ def wishes(draw: st.DrawFn) -> tuple[Settings, str]:
     return settings, draw(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(wishes(), st.integers(1, 6), st.booleans(), st.sampled_from([64, 512, 8000]))
 def test_what_the_settings_allow_is_read_back_and_fits_the_rules(
     wish: tuple[Settings, str], disks: int, uefi: bool, gigabytes: int
