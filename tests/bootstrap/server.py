@@ -74,6 +74,7 @@ class Server:
             "__hetzner_bootstrap_robot_poll_seconds": 1,
             "__hetzner_bootstrap_firewall_poll_seconds": 1,
             "__hetzner_bootstrap_scan_seconds": 1,
+            "__hetzner_bootstrap_ask_seconds": 2,
             "__hetzner_bootstrap_install_poll_seconds": 1,
         }
         self.connection: dict[str, Any] = {

@@ -24,7 +24,7 @@ from tests.bench.hetzner.robot_server import RESCUE_PASSWORD, Reset, Server
 pytestmark = pytest.mark.plays
 REPOSITORY = Path(__file__).parents[3]
 NUMBER = 321
-INTO_RESCUE = ("robot", "rescue", "reset")
+INTO_RESCUE = ("robot_server", "robot", "rescue", "reset")
 
 
 class Bench:
@@ -79,6 +79,7 @@ class Bench:
             "__hetzner_bootstrap_firewall_poll_seconds": 1,
             "__hetzner_bootstrap_firewall_proof_seconds": 2,
             "__hetzner_bootstrap_scan_seconds": 1,
+            "__hetzner_bootstrap_ask_seconds": 0,
             **{name: value for name, value in settings.items() if name.startswith("__")},
         }
         role = "toolserve.gpunode.hetzner_bootstrap"
@@ -147,7 +148,7 @@ def test_into_a_rescue_system_whose_key_robot_tells(bench: Bench) -> None:
 
     # An interrupted run left it there: the next one neither activates nor resets anything.
     bench.known_hosts.unlink()
-    bench.play("robot", passes=True)
+    bench.play("robot_server", "robot", passes=True)
     assert bench.changes() == [] and bench.knows(*bench.ssh.keys)
 
 
@@ -178,7 +179,7 @@ def test_a_server_that_is_not_the_one_of_the_inventory(bench: Bench) -> None:
     assert "The inventory leads to 127.0.0.1, but server 321 has 192.0.2.7 and 2a01:4f8:111:4221::/64" in said
     assert "Robot says of server 321: in process" in said
     assert "Robot knows no server 322 that this user may see" in bench.play(
-        "robot", hetzner_bootstrap_server_number=322
+        "robot_server", hetzner_bootstrap_server_number=322
     )
     assert bench.changes() == []
 
@@ -252,7 +253,7 @@ def test_a_wrong_password_is_tried_once(bench: Bench) -> None:
 
 def test_no_way_to_robot(bench: Bench) -> None:
     bench.robot._environment |= {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    assert "This machine does not reach https://robot-ws.your-server.de" in bench.play("robot")
+    assert "This machine does not reach https://robot-ws.your-server.de" in bench.play("robot_server")
 
 
 def test_a_rescue_system_that_never_comes_up(bench: Bench) -> None:
@@ -318,9 +319,9 @@ def test_the_new_systems_keys_are_known_before_it_starts(bench: Bench) -> None:
 
 def test_ssh_that_remembers_nothing_is_refused(bench: Bench) -> None:
     arguments = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-    said = bench.play("robot", ansible_ssh_common_args=arguments)
+    said = bench.play("robot_server", ansible_ssh_common_args=arguments)
     assert "SSH is told to remember no host keys of 127.0.0.1" in said
-    bench.play("robot", passes=True, ansible_ssh_common_args=arguments, hetzner_bootstrap_known_hosts="/tmp/x")
+    bench.play("robot_server", passes=True, ansible_ssh_common_args=arguments, hetzner_bootstrap_known_hosts="/tmp/x")
 
 
 class TestFirewall:
