@@ -82,7 +82,8 @@ def test_a_rescue_system_with_another_host_key_than_robot_tells(server: Server) 
     assert "shows a host key that" in told.text and "Nobody has logged in" in told.text
     assert not server.known_hosts.exists()
     server.robot.on_reset = server.machine.pressed
-    goes_on(server)
+    assert "A system answers whose host key this machine does not know" in refused(server).text
+    goes_on(server, hetzner_bootstrap_reinstall=True)
 
 
 def test_a_key_that_nobody_offers(server: Server) -> None:
@@ -149,6 +150,16 @@ def test_without_the_number_nothing_is_erased_and_a_dry_run_shows_what_would_be(
     assert "confirm is 7654321" in refused(rescue, hetzner_bootstrap_confirm="7654321").text
     assert rescue.machine.system == "rescue" and rescue.robot.requests == []
     goes_on(rescue)
+
+
+def test_a_run_that_is_to_stop_in_rescue_shows_what_would_be_lost_and_erases_nothing(server: Server) -> None:
+    shown = server.bootstrap(**CONFIRMED, hetzner_bootstrap_stop_in_rescue=True)
+    assert shown.code == 0 and server.machine.system == "rescue" and server.machine.wiped == []
+    for told in ("This would be lost:", "serial S1", "SWRAIDLEVEL 1", "The server stays in the rescue system"):
+        assert told in shown.text
+    asked = len(server.robot.changes())
+    goes_on(server)
+    assert server.machine.wiped == BOTH and len(server.robot.changes()) == asked
 
 
 @pytest.mark.parametrize(

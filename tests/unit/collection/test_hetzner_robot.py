@@ -40,6 +40,7 @@ class Bench:
         self.resets: list[Reset] = []
         self.login = f"{host_key(self.keys)} me@laptop"
         self.reported: Mapping[str, str] | None = None  # in place of the keys that it has
+        self.lets_in = 'exec sh -c "$command"'
 
     @property
     def name(self) -> str:
@@ -82,6 +83,7 @@ class Bench:
             "__hetzner_bootstrap_ask_seconds": 0,
             **{name: value for name, value in settings.items() if name.startswith("__")},
         }
+        decided = {name: value for name, value in decided.items() if value is not None}
         role = "toolserve.gpunode.hetzner_bootstrap"
         tasks = [{"ansible.builtin.include_role": {"name": role, "tasks_from": name}} for name in files]
         (self.folder / "hosts.json").write_text(json.dumps({"all": {"hosts": {"gpu1": known}}}))
@@ -106,13 +108,13 @@ class Bench:
         return said
 
     def _login(self) -> Path:
-        """In place of ssh: whoever reaches the server is logged in, on this machine."""
+        """In place of ssh: whoever reaches the server is logged in, on this machine, or sees what ``lets_in`` says."""
         program = self.folder / "login"
         program.write_text(
             "#!/bin/sh\n"
             'case " $* " in *" -O "*) exit 0 ;; esac\n'
             f"ssh-keyscan -T 5 -p {self.ssh.port} 127.0.0.1 2> /dev/null | grep -q . || exit 255\n"
-            'for command; do :; done\nexec sh -c "$command"\n'
+            f"for command; do :; done\n{self.lets_in}\n"
         )
         program.chmod(0o755)
         return program
@@ -194,6 +196,120 @@ def test_a_reset_that_is_not_to_be_had(bench: Bench) -> None:
     bench.server.reset_types = ("man",)
     assert "has not the reset that is needed (auto); it has manual" in bench.play(*INTO_RESCUE)
     assert bench.changes() == []
+
+
+def whole(bench: Bench, *options: str, passes: bool = False, **settings: Any) -> str:
+    """The role from its beginning, with a key that the server shows and the confirmation."""
+    bench.ssh.keys = bench.ssh.keys or (host_key(bench.keys),)
+    given: dict[str, Any] = {
+        "hetzner_bootstrap_disks": [{"serial": "none-of-this-machine"}],
+        "hetzner_bootstrap_ssh_public_keys": [bench.login],
+        "__hetzner_bootstrap_state": None,  # it is what the server says
+    }
+    return bench.play("main", options=options, passes=passes, **given | settings)
+
+
+def refuses(message: str) -> str:
+    """What ssh does in place of a login."""
+    return f"echo '{message}' >&2; exit 255"
+
+
+UNKNOWN_KEY = "Host key verification failed."
+CHANGED_KEY = "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @"
+REFUSED = "root@127.0.0.1: Permission denied (publickey)."
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        pytest.param(refuses(UNKNOWN_KEY), "whose host key this machine does not know", id="key"),
+        pytest.param(refuses(REFUSED), "and refuses the login", id="login"),
+        pytest.param("echo Please log in as another user.", "does not say what it is", id="other"),
+    ],
+)
+def test_a_system_that_answers_is_not_erased_unseen(bench: Bench, seen: str, told: str) -> None:
+    """With the confirmation: it may be a finished node, and a second run may have been typed elsewhere."""
+    bench.lets_in = seen
+    said = whole(bench)
+    assert told in said and "It may be a finished node" in said
+    assert bench.changes() == [] and bench.resets == []
+
+
+def test_a_server_that_shows_nothing_or_may_be_lost_goes_into_the_rescue_system(bench: Bench) -> None:
+    bench.reported = {"ssh-ed25519": "SHA256:" + "A" * 43}  # so that the play ends once it has arrived there
+    into_rescue = ["POST /key", f"POST /boot/{NUMBER}/rescue", f"POST /reset/{NUMBER}"]
+    bench.lets_in = refuses("ssh: connect to host 127.0.0.1 port 22: Connection refused")
+    assert "shows a host key that the rescue system has not" in whole(bench)
+    assert bench.changes() == into_rescue
+    bench.lets_in = refuses(REFUSED)
+    whole(bench, hetzner_bootstrap_reinstall=True)
+    assert bench.changes() == into_rescue[1:]
+    bench.lets_in = refuses(CHANGED_KEY)
+    assert "another host key than the one that is known" in whole(bench, hetzner_bootstrap_reinstall=True)
+    assert bench.changes() == []
+
+
+def test_a_rescue_system_that_lets_nobody_in_is_started_anew(bench: Bench) -> None:
+    """Robot knows its host key: nobody's system is lost."""
+    bench.ssh.keys = (host_key(bench.keys),)
+    activate_and_boot(bench)
+    bench.reported = {"ssh-ed25519": "SHA256:" + "A" * 43}
+    bench.lets_in = refuses(REFUSED)
+    whole(bench)
+    assert bench.changes()[-1] == f"POST /reset/{NUMBER}"
+
+
+def activate_and_boot(bench: Bench) -> None:
+    """Robot has started the rescue system, which shows the keys of now."""
+    bench.server.activate_rescue({"os": ["linux"]}, bench.robot.keys)
+    bench.server.rescue, shown = None, read("\n".join(bench.ssh.keys))
+    bench.server.rescue_has_booted({key.kind: key.sha256 for key in shown})
+
+
+def test_one_login_that_comes_to_nothing_is_tried_again(bench: Bench) -> None:
+    """A lost packet, or a server that starts."""
+    once = bench.folder / "once"
+    bench.lets_in = f"test -e {once} || {{ touch {once}; exit 255; }}\n{refuses(REFUSED)}"
+    assert "refuses the login" in whole(bench, __hetzner_bootstrap_ask_seconds=2)
+    assert bench.changes() == []
+
+
+IN_RESCUE = """printf '{"uid": "0", "hostname": "rescue", "rescue": "yes", "uefi": "yes", "conf": ""}\\n'"""
+
+
+def test_a_rescue_system_is_that_of_the_server_with_the_number(bench: Bench) -> None:
+    """It runs already, so that neither Robot's keys nor a reset would show which server it is."""
+    in_rescue = {
+        "__hetzner_bootstrap_question": IN_RESCUE,
+        "__hetzner_bootstrap_unit_question": ["printf", "ActiveState=inactive\\nDescription=none\\n"],
+    }
+    assert "No disk of the server has serial" in whole(bench, **in_rescue)
+    bench.server.ip = "192.0.2.7"
+    said = whole(bench, **in_rescue)
+    assert "The inventory leads to 127.0.0.1, but server 321 has 192.0.2.7" in said and "No disk" not in said
+    said = whole(bench, **in_rescue, hetzner_bootstrap_access="rescue")
+    assert "No disk of the server has serial" in said  # nobody asks Robot
+
+
+def test_a_dry_run_before_a_verified_rescue_system_says_so(bench: Bench) -> None:
+    """It would have to write known_hosts to log in, and gives no advice to remove keys."""
+    bench.ssh.keys = (host_key(bench.keys),)
+    given = {
+        "hetzner_bootstrap_access": "rescue",
+        "hetzner_bootstrap_rescue_host_key_fingerprints": [read(bench.ssh.keys[0])[0].sha256],
+    }
+    for seen in (UNKNOWN_KEY, CHANGED_KEY):
+        bench.lets_in = refuses(seen)
+        said = whole(bench, "--check", passes=True, **given)
+        assert "its host key is the right one" in said
+        assert "is not in the rescue system" not in said and "ssh-keygen -R" not in said
+    given["hetzner_bootstrap_rescue_host_key_fingerprints"] = []
+    assert "another host key than the one that is known" in whole(bench, "--check", **given)
+
+    activate_and_boot(bench)
+    said = whole(bench, "--check", passes=True)
+    assert "its host key is the right one" in said and "by a hardware reset" not in said
+    assert bench.changes() == [] and not bench.known_hosts.exists()
 
 
 RESCUE = {"os": "linux", "authorized_keys": ["00:" * 15 + "00"]}
@@ -368,6 +484,26 @@ class TestFirewall:
         said = bench.play("firewall")
         assert "could not be put back" in said and "Robot takes no more requests" in said
         assert f"Disable the firewall of server {NUMBER} in Robot" in said
+
+    def test_one_of_another_server_is_left_alone(self, bench: Bench) -> None:
+        bench.ssh.keys = (host_key(bench.keys),)
+        bench.server.ip = "192.0.2.7"
+        said = bench.play("firewall")
+        assert "The inventory leads to 127.0.0.1, but server 321 has 192.0.2.7" in said
+        assert bench.changes() == []
+
+    def test_one_is_proven_when_it_is_in_force(self, bench: Bench) -> None:
+        """The module only warns where the switch takes longer, and the rules from before still let in."""
+        bench.ssh.keys = (host_key(bench.keys),)
+        bench.server.polls_until_firewall = 99
+        slow = {"__hetzner_bootstrap_firewall_timeout_seconds": 1, "__hetzner_bootstrap_firewall_in_force_seconds": 1}
+        said = bench.play("firewall", **slow)
+        assert "is still being set up" in said and "not in force yet" in said and "Log in through it" not in said
+        bench.server._polls_left = 0
+        bench.server.polls_until_firewall = 4
+        slow["__hetzner_bootstrap_firewall_in_force_seconds"] = 30
+        said = bench.play("firewall", passes=True, hetzner_bootstrap_firewall_ports=[443], **slow)
+        assert "Log in through it" in said and bench.server._polls_left == 0
 
     def test_one_that_robot_is_still_at(self, bench: Bench) -> None:
         bench.ssh.keys = (host_key(bench.keys),)
