@@ -28,7 +28,7 @@ def test_an_installed_system_without_python_becomes_a_node(installed: Server) ->
         "-c",
         "apt-get -qq -y purge python3 python3-apt python3-minimal sudo > /dev/null 2>&1; test ! -e /usr/bin/python3",
     )
-    restricted = f'from="127.0.0.1,::1,172.16.0.0/12",no-pty {installed.public_key}'
+    restricted = f'from="127.0.0.1,::1,172.16.0.0/12",no-X11-forwarding {installed.public_key}'
     machine.run("sh", "-c", f"echo '{restricted}' > /root/.ssh/authorized_keys")
     dry = installed.bootstrap("--check", **INSTALLED)
     assert dry.code == 0 and "changed=0" in dry.output
