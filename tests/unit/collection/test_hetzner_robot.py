@@ -110,11 +110,17 @@ class Bench:
         program.write_text(
             "#!/bin/sh\n"
             'case " $* " in *" -O "*) exit 0 ;; esac\n'
+            f"echo >> {self.folder}/logins\n"
             f"ssh-keyscan -T 5 -p {self.ssh.port} 127.0.0.1 2> /dev/null | grep -q . || exit 255\n"
             'for command; do :; done\nexec sh -c "$command"\n'
         )
         program.chmod(0o755)
         return program
+
+    def logins(self) -> int:
+        """How often somebody tried to log in."""
+        tried = self.folder / "logins"
+        return len(tried.read_text().splitlines()) if tried.exists() else 0
 
     def changes(self) -> list[str]:
         """What changed something in Robot since this was asked last."""
@@ -316,11 +322,37 @@ def test_the_new_systems_keys_are_known_before_it_starts(bench: Bench) -> None:
     assert "its host keys are not in" in bench.play("host_keys", **settings)
 
 
-def test_ssh_that_remembers_nothing_is_refused(bench: Bench) -> None:
-    arguments = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-    said = bench.play("robot", ansible_ssh_common_args=arguments)
-    assert "SSH is told to remember no host keys of 127.0.0.1" in said
-    bench.play("robot", passes=True, ansible_ssh_common_args=arguments, hetzner_bootstrap_known_hosts="/tmp/x")
+LOOSE = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"ansible_ssh_common_args": LOOSE}, "SSH is told to remember no host keys of 127.0.0.1"),
+        ({"ansible_ssh_common_args": LOOSE}, "StrictHostKeyChecking of SSH is no"),
+        (
+            {"ansible_ssh_common_args": LOOSE, "hetzner_bootstrap_known_hosts": "/tmp/x"},
+            "hetzner_bootstrap_known_hosts is /tmp/x, and SSH reads /dev/null",
+        ),
+        ({"ansible_host_key_checking": False}, "Ansible is told not to check host keys"),
+    ],
+)
+def test_ssh_that_would_log_in_to_anybody_is_refused_before_it_does(
+    bench: Bench, settings: dict[str, Any], told: str
+) -> None:
+    bench.ssh.keys = (host_key(bench.keys),)
+    for files in (("state",), INTO_RESCUE):
+        assert told in bench.play(*files, **settings)
+    assert bench.logins() == 0 and bench.robot.requests == []
+
+
+def test_host_keys_that_are_not_checked_by_the_environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.ssh.keys = (host_key(bench.keys),)
+    monkeypatch.setenv("ANSIBLE_HOST_KEY_CHECKING", "False")
+    assert "Ansible is told not to check host keys" in bench.play("state") and bench.logins() == 0
+    monkeypatch.delenv("ANSIBLE_HOST_KEY_CHECKING")
+    bench.play("state", passes=True)
+    assert bench.logins() > 0
 
 
 class TestFirewall:
