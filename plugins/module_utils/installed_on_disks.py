@@ -21,9 +21,7 @@ def places(lsblk: Mapping[str, Any], drives: Sequence[str]) -> dict[str, Any]:
         ``arrays``: the members of each software RAID that is not put together.
     """
     disks = [device for device in lsblk.get("blockdevices") or () if _path(device) in drives]
-    devices = {
-        _path(device): device for disk in disks for device in _tree(disk)
-    }  # an array is below each of its members
+    devices = {_path(device): device for disk in disks for device in _tree(disk)}
     arrays: dict[str, list[str]] = {}
     for path, device in devices.items():
         if device.get("fstype") == "linux_raid_member" and not _used(device):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0 or later (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file of known hosts that SSH reads for a server, whether it is heeded, and the least change that makes it right."""
+"""The file of known hosts that SSH reads for a server, whether SSH heeds it, and the least change that mends it."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def _unheeded(values: Mapping[str, str], file: str, files: Sequence[str], host_k
     checking = values.get("stricthostkeychecking", "ask")
     if checking.lower() not in _HEEDED:
         yield (
-            f"StrictHostKeyChecking of SSH is {'no' if checking == 'false' else checking}, so that it would log in to a "
-            f"server whose key nobody has checked. {_WHERE}"
+            f"StrictHostKeyChecking of SSH is {'no' if checking == 'false' else checking}, so that it would log in to "
+            f"a server whose key nobody has checked. {_WHERE}"
         )
     if not file:
         yield (
@@ -64,8 +64,8 @@ def _unheeded(values: Mapping[str, str], file: str, files: Sequence[str], host_k
         )
     elif file.lower() in _NO_FILES or not _same(file, files):
         yield (
-            f"hetzner_bootstrap_known_hosts is {file}, and SSH reads {' '.join(files) or 'none'}: the keys that are checked "
-            "here would mean nothing to it. Name the same file in both: ansible_ssh_common_args: "
+            f"hetzner_bootstrap_known_hosts is {file}, and SSH reads {' '.join(files) or 'none'}: the keys that are "
+            "checked here would mean nothing to it. Name the same file in both: ansible_ssh_common_args: "
             f"-o UserKnownHostsFile={'PATH' if file.lower() in _NO_FILES else file}"
         )
 

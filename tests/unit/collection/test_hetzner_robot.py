@@ -322,6 +322,28 @@ def test_the_new_systems_keys_are_known_before_it_starts(bench: Bench) -> None:
     assert "its host keys are not in" in bench.play("host_keys", **settings)
 
 
+def test_the_rescue_systems_keys_are_forgotten_by_a_later_run(bench: Bench) -> None:
+    """The run that installed was cut off before the first boot: known_hosts has the keys of both."""
+    rescue, installed, other = (host_key(bench.keys) for _n in range(3))
+    bench.ssh.keys = (installed, host_key(bench.keys, "ecdsa"))
+    known = f"{bench.name} {rescue}\n{bench.name} {installed}\nother.example {other}\n"
+    settings = {"ansible_connection": "local", "__hetzner_bootstrap_state": "installed_wanted"}
+    files = ("ssh_target", "own_host_keys")
+    bench.known_hosts.write_text(known)
+    bench.play(*files, options=("--check",), passes=True, **settings)
+    assert bench.knows(rescue, installed)
+    bench.play(*files, passes=True, **settings)
+    assert bench.knows(installed) and f"other.example {other}" in bench.known_hosts.read_text()
+    assert "changed=0" in bench.play(*files, passes=True, **settings)
+
+    bench.ssh.keys = ()  # behind a jump host
+    bench.known_hosts.write_text(known)
+    bench.play(*files, passes=True, **settings)
+    bench.ssh.keys = (other,)  # of none that is known
+    bench.play(*files, passes=True, **settings)
+    assert bench.knows(rescue, installed)
+
+
 LOOSE = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
 
 
