@@ -19,7 +19,7 @@ display = Display()
 
 _REPORT_INTERVAL = 30.0
 # A question about a host key would wait for an answer on the terminal of whoever runs the play. Of an option that is
-# given twice SSH takes the first one: what Ansible adds for host_key_checking stands behind ssh_args and before the rest.
+# given twice SSH takes the first one: that of host_key_checking stands behind ssh_args and before the rest.
 _NEVER_ASK = "-o StrictHostKeyChecking=yes"
 _MEANINGS = {
     ssh_failure.CHANGED_KEY: "SSH answers with another host key than the one that is known",
