@@ -123,7 +123,22 @@ def _by_identity(disks: Sequence[Disk], announced: Announced) -> Choice:
             choice.problems.append(f"{found[0].path} is announced twice.")
         else:
             choice.disks.append(found[0])
+    choice.problems += _by_name_only(disks, announced, choice.disks)
     return choice
+
+
+def _by_name_only(disks: Sequence[Disk], announced: Announced, chosen: Sequence[Disk]) -> Iterator[str]:
+    """Names change from boot to boot, and then a disk of the same size is taken for the one that was meant."""
+    for entry in announced:
+        if any(str(entry.get(key) or "").strip() for key in ("serial", "wwn")):
+            continue
+        alike = {key: value for key, value in entry.items() if key != "name"}
+        for disk in disks:
+            if disk not in chosen and _matches(disk, alike):
+                yield (
+                    f"{entry['name']} is announced by its name, and {disk.label()}, which was not announced, is as "
+                    "large. Names of disks change from one boot to the next: announce it by its serial."
+                )
 
 
 def _by_count(disks: Sequence[Disk], entry: Mapping[str, Any]) -> Choice:

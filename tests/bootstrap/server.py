@@ -80,7 +80,6 @@ class Server:
             "ansible_host": "127.0.0.1",
             "ansible_port": self.machine.port,
             "ansible_user": "root",
-            "ansible_python_interpreter": "/usr/bin/python3",
             "ansible_ssh_private_key_file": str(self.private_key),
             "ansible_ssh_common_args": self._ssh_options,
         }

@@ -28,6 +28,8 @@ def test_an_installed_system_without_python_becomes_a_node(installed: Server) ->
         "-c",
         "apt-get -qq -y purge python3 python3-apt python3-minimal sudo > /dev/null 2>&1; test ! -e /usr/bin/python3",
     )
+    restricted = f'from="127.0.0.1,::1,172.16.0.0/12",no-X11-forwarding {installed.public_key}'
+    machine.run("sh", "-c", f"echo '{restricted}' > /root/.ssh/authorized_keys")
     dry = installed.bootstrap("--check", **INSTALLED)
     assert dry.code == 0 and "changed=0" in dry.output
     done = installed.bootstrap(**INSTALLED, hetzner_bootstrap_admin_user="ada")
@@ -39,6 +41,9 @@ def test_an_installed_system_without_python_becomes_a_node(installed: Server) ->
     again = installed.bootstrap(**INSTALLED, hetzner_bootstrap_admin_user="ada")
     assert again.code == 0 and again.changed == {installed.name: 0}
     assert machine.wiped == []
+    assert (
+        machine.run("cat", "/root/.ssh/authorized_keys") == f"{restricted}\n"
+    )  # what somebody has restricted stays so
 
 
 def test_a_change_of_sshd_that_is_not_proven_takes_itself_back(installed: Server) -> None:

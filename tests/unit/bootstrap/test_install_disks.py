@@ -128,6 +128,8 @@ def test_they_keep_the_order_in_which_they_were_announced() -> None:
         ([{"serial": "S1", "size_gb": 960}], "differs in size_gb only"),
         ([{"name": "nvme0n1", "size_gb": 540}], "No disk of the server has"),
         ([{"name": "sda", "size_gb": 512}], "No disk of the server has"),
+        # Which of the two will be called nvme1n1 tomorrow, nobody knows.
+        ([{"name": "nvme1n1", "size_gb": 512}], "nvme1n1 is announced by its name, and /dev/nvme0n1 (SAMSUNG"),
         ([{"model": "samsung mzvl2512", "serial": "S2", "wwn": "eui.000"}], "differs in"),
         ([{"count": 1, "minimum_size_gb": 100}], "the server has 2 that"),
         ([{"count": 2, "minimum_size_gb": 900}], "the server has 0 that"),

@@ -90,6 +90,18 @@ def test_settings_that_are_right_are_no_reason(tmp_path: Path, robot: Robot) -> 
     assert "-e hetzner_bootstrap_confirm=1234567" in said and robot.requests == []
 
 
+def test_numbers_may_come_from_the_command_line(tmp_path: Path, robot: Robot) -> None:
+    said = told(
+        tmp_path,
+        robot,
+        hetzner_bootstrap_access="rescue",
+        hetzner_bootstrap_server_number="1234567",
+        hetzner_bootstrap_confirm=1234567,
+        hetzner_bootstrap_install_timeout_seconds="3600",
+    )
+    assert "1 reason to stop" in said and "the server is not in the rescue system" in said
+
+
 def test_without_the_api_nothing_of_robot_is_needed(tmp_path: Path, robot: Robot) -> None:
     said = told(tmp_path, robot, hetzner_bootstrap_access="rescue", hetzner_bootstrap_robot_user="")
     assert "1 reason to stop" in said and "the server is not in the rescue system" in said
