@@ -18,7 +18,8 @@ from ansible_collections.toolserve.gpunode.plugins.module_utils import ssh_failu
 display = Display()
 
 _REPORT_INTERVAL = 30.0
-# A question about a host key would wait for an answer on the terminal of whoever runs the play.
+# A question about a host key would wait for an answer on the terminal of whoever runs the play. Of an option that is
+# given twice SSH takes the first one: that of host_key_checking stands behind ssh_args and before the rest.
 _NEVER_ASK = "-o StrictHostKeyChecking=yes"
 _MEANINGS = {
     ssh_failure.CHANGED_KEY: "SSH answers with another host key than the one that is known",
@@ -80,9 +81,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _start_anew(self) -> None:
         """A connection that is kept open would belong to the system before the reboot."""
         if self._connection.transport == "ssh":
-            given = self._connection.get_option("ssh_extra_args") or ""
-            if _NEVER_ASK not in given:
-                self._connection.set_option("ssh_extra_args", f"{given} {_NEVER_ASK}".strip())
+            given = self._connection.get_option("ssh_args") or ""
+            if not given.startswith(_NEVER_ASK):
+                self._connection.set_option("ssh_args", f"{_NEVER_ASK} {given}".strip())
         self._connection.reset()
 
     def _told(self, answer: dict[str, Any], seconds: float) -> str:

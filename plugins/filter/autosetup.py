@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -54,12 +55,23 @@ def autosetup_differences(
     return autosetup_installed.differences(autosetup.parse(installed), wanted)
 
 
+def autosetup_installed_at(
+    found: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], announced: Sequence[Mapping[str, Any]], uefi: bool
+) -> list[Mapping[str, Any]]:
+    def wanted(conf: str) -> bool:
+        text = base64.b64decode(conf).decode(errors="replace")
+        return bool(text.strip()) and not autosetup_differences(text, settings, announced, uefi)
+
+    return [one for one in found if wanted(one["conf"])]
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "autosetup_differences": autosetup_differences,
             "autosetup_expected_image": autosetup_expected_image,
             "autosetup_image": autosetup_image_path,
+            "autosetup_installed_at": autosetup_installed_at,
             "autosetup_masked": autosetup.masked,
             "autosetup_problems": autosetup_problems,
             "autosetup_settings_problems": autosetup_settings_problems,

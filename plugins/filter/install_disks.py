@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.toolserve.gpunode.plugins.module_utils import install_disk_choice
+from ansible_collections.toolserve.gpunode.plugins.module_utils import install_disk_choice, installed_on_disks
 from ansible_collections.toolserve.gpunode.plugins.module_utils.install_disks import counted, read
 
 
@@ -29,5 +29,6 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "install_disks": install_disks,
+            "install_disk_places": installed_on_disks.places,
             "install_disk_announcement_problems": install_disk_choice.announcement_problems,
         }

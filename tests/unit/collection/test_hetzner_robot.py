@@ -113,11 +113,17 @@ class Bench:
         program.write_text(
             "#!/bin/sh\n"
             'case " $* " in *" -O "*) exit 0 ;; esac\n'
+            f"echo >> {self.folder}/logins\n"
             f"ssh-keyscan -T 5 -p {self.ssh.port} 127.0.0.1 2> /dev/null | grep -q . || exit 255\n"
             f"for command; do :; done\n{self.lets_in}\n"
         )
         program.chmod(0o755)
         return program
+
+    def logins(self) -> int:
+        """How often somebody tried to log in."""
+        tried = self.folder / "logins"
+        return len(tried.read_text().splitlines()) if tried.exists() else 0
 
     def changes(self) -> list[str]:
         """What changed something in Robot since this was asked last."""
@@ -433,11 +439,59 @@ def test_the_new_systems_keys_are_known_before_it_starts(bench: Bench) -> None:
     assert "its host keys are not in" in bench.play("host_keys", **settings)
 
 
-def test_ssh_that_remembers_nothing_is_refused(bench: Bench) -> None:
-    arguments = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
-    said = bench.play("robot_server", ansible_ssh_common_args=arguments)
-    assert "SSH is told to remember no host keys of 127.0.0.1" in said
-    bench.play("robot_server", passes=True, ansible_ssh_common_args=arguments, hetzner_bootstrap_known_hosts="/tmp/x")
+def test_the_rescue_systems_keys_are_forgotten_by_a_later_run(bench: Bench) -> None:
+    """The run that installed was cut off before the first boot: known_hosts has the keys of both."""
+    rescue, installed, other = (host_key(bench.keys) for _n in range(3))
+    bench.ssh.keys = (installed, host_key(bench.keys, "ecdsa"))
+    known = f"{bench.name} {rescue}\n{bench.name} {installed}\nother.example {other}\n"
+    settings = {"ansible_connection": "local", "__hetzner_bootstrap_state": "installed_wanted"}
+    files = ("ssh_target", "own_host_keys")
+    bench.known_hosts.write_text(known)
+    bench.play(*files, options=("--check",), passes=True, **settings)
+    assert bench.knows(rescue, installed)
+    bench.play(*files, passes=True, **settings)
+    assert bench.knows(installed) and f"other.example {other}" in bench.known_hosts.read_text()
+    assert "changed=0" in bench.play(*files, passes=True, **settings)
+
+    bench.ssh.keys = ()  # behind a jump host
+    bench.known_hosts.write_text(known)
+    bench.play(*files, passes=True, **settings)
+    bench.ssh.keys = (other,)  # of none that is known
+    bench.play(*files, passes=True, **settings)
+    assert bench.knows(rescue, installed)
+
+
+LOOSE = "-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"ansible_ssh_common_args": LOOSE}, "SSH is told to remember no host keys of 127.0.0.1"),
+        ({"ansible_ssh_common_args": LOOSE}, "StrictHostKeyChecking of SSH is no"),
+        (
+            {"ansible_ssh_common_args": LOOSE, "hetzner_bootstrap_known_hosts": "/tmp/x"},
+            "hetzner_bootstrap_known_hosts is /tmp/x, and SSH reads /dev/null",
+        ),
+        ({"ansible_host_key_checking": False}, "Ansible is told not to check host keys"),
+    ],
+)
+def test_ssh_that_would_log_in_to_anybody_is_refused_before_it_does(
+    bench: Bench, settings: dict[str, Any], told: str
+) -> None:
+    bench.ssh.keys = (host_key(bench.keys),)
+    for files in (("state",), INTO_RESCUE):
+        assert told in bench.play(*files, **settings)
+    assert bench.logins() == 0 and bench.robot.requests == []
+
+
+def test_host_keys_that_are_not_checked_by_the_environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.ssh.keys = (host_key(bench.keys),)
+    monkeypatch.setenv("ANSIBLE_HOST_KEY_CHECKING", "False")
+    assert "Ansible is told not to check host keys" in bench.play("state") and bench.logins() == 0
+    monkeypatch.delenv("ANSIBLE_HOST_KEY_CHECKING")
+    bench.play("state", passes=True)
+    assert bench.logins() > 0
 
 
 class TestFirewall:

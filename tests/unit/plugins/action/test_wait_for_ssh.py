@@ -10,6 +10,8 @@ from unittest import mock
 
 import pytest
 from ansible.errors import AnsibleConnectionFailure
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import connection_loader
 from ansible_collections.toolserve.gpunode.plugins.action import wait_for_ssh
 from ansible_collections.toolserve.gpunode.plugins.module_utils import ssh_failure
 
@@ -92,8 +94,22 @@ def test_without_time_it_tries_once_and_says_nothing_of_time(lines: list[str]) -
 
 
 def test_each_try_is_a_new_connection_that_never_asks(lines: list[str]) -> None:
-    options = {"ssh_extra_args": "-o ProxyJump=gate"}
+    options = {"ssh_args": "-o ControlPersist=60s"}
     connection = mock.Mock(transport="ssh", get_option=options.get, set_option=options.__setitem__)
     wait(DOWN, DOWN, "gpu1", connection=connection)
-    assert options == {"ssh_extra_args": "-o ProxyJump=gate -o StrictHostKeyChecking=yes"}
+    assert options == {"ssh_args": "-o StrictHostKeyChecking=yes -o ControlPersist=60s"}
     assert connection.reset.call_count == 3
+
+
+def test_no_setting_makes_ssh_log_in_to_an_unknown_server(lines: list[str]) -> None:
+    """Ansible's own command line: SSH takes the first value of an option."""
+    connection = connection_loader.get("ssh", PlayContext())
+    unchecked = "-o StrictHostKeyChecking=no"
+    connection.set_options(
+        direct={"host_key_checking": False, "ssh_args": unchecked, "ssh_common_args": unchecked, "host": "127.0.0.1"}
+    )
+    with mock.patch.object(connection, "reset"):
+        wait("gpu1", connection=connection)
+    command = [word.decode() for word in connection._build_command("ssh", "ssh", "127.0.0.1", "true")]
+    values = [word for word in command if word.startswith("StrictHostKeyChecking=")]
+    assert values[0] == "StrictHostKeyChecking=yes" and len(values) == 4

@@ -32,8 +32,41 @@ def asked(*options: str) -> str:
 )
 def test_where_ssh_goes(options: list[str], host: str, port: int, name: str, file: str) -> None:
     said = asked(*options)
-    assert known_hosts.target(said) == {"host": host, "port": port, "name": name, "known_hosts": file}
+    target = known_hosts.target(said)
+    told = target.pop("problems")
+    assert target == {"host": host, "port": port, "name": name, "known_hosts": file}
+    assert [problem[:45] for problem in told] == ([] if file else ["SSH is told to remember no host keys of x (Us"])
     assert known_hosts.target(said, "~/other")["known_hosts"] == str(Path.home() / "other")
+
+
+@pytest.mark.parametrize(
+    ("options", "file", "checking", "told"),
+    [
+        ([], "", True, []),
+        (["-o", "StrictHostKeyChecking=yes"], "~/.ssh/known_hosts", True, []),
+        (["-o", "UserKnownHostsFile=/a /b"], "/b", True, []),
+        ([], "", False, ["host_key_checking"]),
+        (["-o", "StrictHostKeyChecking=yes"], "", False, ["host_key_checking"]),
+        (["-o", "StrictHostKeyChecking=no"], "", True, ["StrictHostKeyChecking of SSH is no"]),
+        (["-o", "StrictHostKeyChecking=off"], "", True, ["StrictHostKeyChecking of SSH is no"]),
+        (["-o", "StrictHostKeyChecking=accept-new"], "", True, ["StrictHostKeyChecking of SSH is accept-new"]),
+        (["-o", "UserKnownHostsFile=/a"], "/b", True, ["hetzner_bootstrap_known_hosts is /b, and SSH reads /a"]),
+        (["-o", "UserKnownHostsFile=/dev/null"], "/b", True, ["hetzner_bootstrap_known_hosts is /b"]),
+        (["-o", "UserKnownHostsFile=/dev/null"], "/dev/null", True, ["hetzner_bootstrap_known_hosts is /dev/null"]),
+        (
+            ["-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no"],
+            "",
+            False,
+            ["host_key_checking", "StrictHostKeyChecking", "remember no host keys"],
+        ),
+    ],
+)
+def test_whether_ssh_would_notice_a_foreign_server(
+    options: list[str], file: str, checking: bool, told: list[str]
+) -> None:
+    problems = known_hosts.target(asked(*options, "192.0.2.7"), file, checking)["problems"]
+    assert len(problems) == len(told)
+    assert all(part in problem for part, problem in zip(told, problems, strict=True))
 
 
 @pytest.mark.parametrize(
