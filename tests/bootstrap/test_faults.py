@@ -236,8 +236,11 @@ def test_a_new_system_that_does_not_come_up(rescue: Server) -> None:
     rescue.machine.dead = False
     rescue.machine.power_on()
     time.sleep(8)
+    keys = rescue.machine.host_keys().values()  # of the rescue system
+    assert any(key in rescue.known() for key in keys)
     goes_on(rescue)
     assert rescue.machine.wiped == BOTH
+    assert not any(key in rescue.known() for key in keys)
 
 
 def test_a_server_that_is_not_in_the_rescue_system(server: Server) -> None:
