@@ -233,6 +233,9 @@ def test_a_new_system_that_does_not_come_up(rescue: Server) -> None:
     rescue.machine.dead = True
     told = refused(rescue, wiped=BOTH, hetzner_bootstrap_boot_timeout_seconds=8)
     assert "did not answer within 8 s of the restart" in told.text
+    deadline = time.monotonic() + 60
+    while rescue.machine.system != "nothing" and time.monotonic() < deadline:
+        time.sleep(0.5)  # the rescue system may still be on its way down
     rescue.machine.dead = False
     rescue.machine.power_on()
     time.sleep(8)
