@@ -125,6 +125,11 @@ class Server:
             time.sleep(0.5)
         self.known_hosts.write_text(done.stdout)
 
+    def known(self) -> str:
+        """The fingerprints by which the server is known."""
+        command = ["ssh-keygen", "-l", "-F", f"[127.0.0.1]:{self.machine.port}", "-f", self.known_hosts]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
     def ssh(self, command: str, user: str = "root") -> subprocess.CompletedProcess[str]:
         """One login, with the known host keys only."""
         options = [*self._ssh_options.split(), "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"]

@@ -244,11 +244,17 @@ def test_a_new_system_that_does_not_come_up(rescue: Server) -> None:
     rescue.machine.dead = True
     told = refused(rescue, wiped=BOTH, hetzner_bootstrap_boot_timeout_seconds=8)
     assert "did not answer within 8 s of the restart" in told.text
+    deadline = time.monotonic() + 60
+    while rescue.machine.system != "nothing" and time.monotonic() < deadline:
+        time.sleep(0.5)  # the rescue system may still be on its way down
     rescue.machine.dead = False
     rescue.machine.power_on()
     time.sleep(8)
+    keys = rescue.machine.host_keys().values()  # of the rescue system
+    assert any(key in rescue.known() for key in keys)
     goes_on(rescue)
     assert rescue.machine.wiped == BOTH
+    assert not any(key in rescue.known() for key in keys)
 
 
 def test_a_server_that_is_not_in_the_rescue_system(server: Server) -> None:

@@ -147,10 +147,18 @@ def test_an_array_is_put_together_read_only_and_taken_apart(disks: Disks) -> Non
     assert called == ["--assemble --readonly --run /dev/md200 /dev/nvme0n1p3", "--stop /dev/md200"]
 
 
+def test_an_array_that_cannot_be_put_together_may_be_it_too(disks: Disks) -> None:
+    disks.has(device("nvme0n1p3", "part", fstype="linux_raid_member", uuid="u2"))
+    (disks.folder / "assembled").write_text((disks.folder / "lsblk.json").read_text())
+    assert "/dev/nvme0n1p3 cannot be looked into: mdadm does not put that array together" in disks.look()
+    disks.look(passes=True, **REINSTALL)
+    disks.look(passes=True, hetzner_bootstrap_layout="plain")  # the wanted system is on none
+
+
 def test_an_encrypted_disk_may_be_the_system_that_is_wanted(disks: Disks) -> None:
     disks.has(device("nvme0n1p3", "part", fstype="crypto_LUKS"))
     said = disks.look(**ENCRYPT)
-    assert "/dev/nvme0n1p3 is encrypted and cannot be looked into" in said
+    assert "/dev/nvme0n1p3 cannot be looked into: it is encrypted" in said
     disks.look(passes=True, **ENCRYPT, **REINSTALL)
     disks.look(passes=True)  # what is wanted is not encrypted
 
@@ -167,7 +175,7 @@ def test_what_cannot_be_seen_is_told_in_the_plan(disks: Disks) -> None:
     (disks.folder / "assembled").write_text((disks.folder / "lsblk.json").read_text())
     images = disks.folder / "Ubuntu-2404-noble-amd64-base.tar.zst"
     images.touch()
-    shown = {"hetzner_bootstrap_image": str(images), "hetzner_bootstrap_architecture": "amd64"}
+    shown = {"hetzner_bootstrap_image": str(images), "hetzner_bootstrap_layout": "plain"}
     said = disks.look(passes=True, files=("disks", "autosetup"), **shown)
     unseen = [f"{path}: what is in it could not be seen" for path in (broken, "/dev/nvme0n1p3", "/dev/nvme0n1p4")]
     assert [line for line in unseen if line not in said] == [] and said.count("could not be seen") == 3
