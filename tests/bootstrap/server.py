@@ -127,7 +127,7 @@ class Server:
 
     def known(self) -> str:
         """The fingerprints by which the server is known."""
-        command = ["ssh-keygen", "-l", "-F", f"[127.0.0.1]:{self.machine.port}", "-f", self.known_hosts]
+        command = ["ssh-keygen", "-l", "-F", f"[127.0.0.1]:{self.machine.port}", "-f", str(self.known_hosts)]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     def ssh(self, command: str, user: str = "root") -> subprocess.CompletedProcess[str]:

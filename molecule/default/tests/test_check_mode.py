@@ -11,8 +11,8 @@ from pathlib import Path
 from playing import inventory_of, play
 
 NODE = "gpunode-virgin"
-# What looking itself leaves: Ansible's own temporary folder, apt's caches, logs.
-TRACES = ("/root/.ansible", "/tmp", "/run", "/var/tmp", "/var/log", "/var/cache/apt", "/var/lib/systemd")
+# What looking itself leaves: Ansible's own temporary folder, apt's caches, logs. And what the node does itself at midnight.
+TRACES = ("/root/.ansible", "/tmp", "/run", "/var/tmp", "/var/log", "/var/cache/apt", "/var/lib/systemd", "/var/backups")
 
 
 def changed_files() -> set[str]:
