@@ -11,13 +11,14 @@ from pathlib import Path
 from playing import inventory_of, play
 
 NODE = "gpunode-virgin"
-# What looking itself leaves: Ansible's own temporary folder, apt's caches, logs. And what the node does itself at midnight.
-TRACES = ("/root/.ansible", "/tmp", "/run", "/var/tmp", "/var/log", "/var/cache/apt", "/var/lib/systemd", "/var/backups")
+# What looking itself leaves: Ansible's own temporary folder, apt's caches, logs.
+TRACES = ("/root/.ansible", "/tmp", "/run", "/var/tmp", "/var/log", "/var/cache/apt", "/var/lib/systemd")
+MIDNIGHT = ("/var/backups",)  # then the node keeps a copy of dpkg's records
 
 
 def changed_files() -> set[str]:
     output = subprocess.run(["docker", "diff", NODE], capture_output=True, text=True, check=True).stdout
-    names = {line[2:] for line in output.splitlines() if not line[2:].startswith(TRACES)}
+    names = {line[2:] for line in output.splitlines() if not line[2:].startswith(TRACES + MIDNIGHT)}
     # A folder counts as changed when something in it has changed; the files themselves are what matters.
     return {name for name in names if not any(other.startswith(f"{name}/") for other in names)} - {
         "/root",
