@@ -43,7 +43,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 "expected": {"type": "str", "default": ""},
                 "timeout": {"type": "float", "default": 600.0},
                 "interval": {"type": "float", "default": 3.0},
-                "on_changed_key": {"type": "str", "choices": ["stop", "wait"], "default": "stop"},
             }
         )
         if self._options["timeout"] < 0 or self._options["interval"] <= 0:
@@ -59,8 +58,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             outcome = {"changed": False, "seconds": round(now - started, 1), **answer}
             if answer["reason"] == "":
                 return outcome
-            stopped = answer["reason"] == ssh_failure.CHANGED_KEY and self._options["on_changed_key"] == "stop"
-            if stopped or now - started >= self._options["timeout"]:
+            # No waiting makes another key the right one.
+            if answer["reason"] == ssh_failure.CHANGED_KEY or now - started >= self._options["timeout"]:
                 return outcome | {"failed": True, "msg": self._told(answer, now - started)}
             if now - reported_at >= _REPORT_INTERVAL:
                 display.display(f"[{self._host}] {now - started:.0f} s: {self._seen(answer)}")

@@ -40,13 +40,6 @@ options:
     description: The seconds between two tries.
     type: float
     default: 3.0
-  on_changed_key:
-    description:
-      - With V(stop) the first answer with another host key than the known one is the end.
-      - With V(wait) it may be the system before the reboot.
-    type: str
-    choices: [stop, wait]
-    default: stop
 seealso:
   - module: ansible.builtin.wait_for_connection
 author:
